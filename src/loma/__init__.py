@@ -1,0 +1,116 @@
+"""loma, a differentiable language.
+
+`compile` takes a program's text to a library (the course's door). `function` and `kernel` compile
+Python functions, which are then called with NumPy arrays; `grad`, `jvp`, `vjp` ... differentiate
+them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from loma.diagnostics import CompileError, RunError, UserError
+    from loma.host.course import compile
+    from loma.host.function import Function, fwd_diff, load, rev_diff
+    from loma.host.function import function as function
+    from loma.host.function import kernel as kernel
+    from loma.host.names import (
+        Array,
+        Diff,
+        In,
+        InOut,
+        Out,
+        Tape,
+        acos,
+        asin,
+        atan,
+        atan2,
+        atomic_add,
+        cbrt,
+        ceil,
+        clamp,
+        copysign,
+        cos,
+        cosh,
+        erf,
+        erfc,
+        exp,
+        exp2,
+        expm1,
+        f32,
+        f64,
+        float2int,
+        floor,
+        fma,
+        fmod,
+        hypot,
+        i32,
+        i64,
+        int2float,
+        isinf,
+        isnan,
+        log,
+        log1p,
+        log2,
+        log10,
+        make__dfloat,
+        pop,
+        pow,
+        push,
+        select,
+        sign,
+        simd,
+        sin,
+        sinh,
+        sqrt,
+        tan,
+        tanh,
+        thread_id,
+        trunc,
+    )
+    from loma.host.refusals import ArgumentTypeError, ArgumentValueError, CopyWarning
+    from loma.host.transforms import (
+        grad,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        value_and_grad,
+        vjp,
+    )
+
+__version__ = "0.1.0"
+__all__ = [
+    "ArgumentTypeError", "ArgumentValueError", "Array", "CompileError", "CopyWarning", "Diff",
+    "Function", "In", "InOut", "Out", "RunError", "Tape", "UserError", "__version__", "acos",
+    "asin", "atan", "atan2", "atomic_add", "cbrt", "ceil", "clamp", "compile", "copysign", "cos",
+    "cosh", "erf", "erfc", "exp", "exp2", "expm1", "f32", "f64", "float2int", "floor", "fma",
+    "fmod", "function", "fwd_diff", "grad", "hessian", "hvp", "hypot", "i32", "i64", "int2float",
+    "isinf", "isnan", "jacobian", "jvp", "kernel", "load", "log", "log10", "log1p", "log2",
+    "make__dfloat", "pop", "pow", "push", "rev_diff", "select", "sign", "simd", "sin", "sinh",
+    "sqrt", "tan", "tanh", "thread_id", "trunc", "value_and_grad", "vjp",
+]
+HOMES: Final = {
+    "host.course": ("compile",),
+    "diagnostics": ("CompileError", "RunError", "UserError"),
+    "host.function": ("Function", "function", "fwd_diff", "kernel", "load", "rev_diff"),
+    "host.refusals": ("ArgumentTypeError", "ArgumentValueError", "CopyWarning"),
+    "host.transforms": ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """A public name, imported at its first use: `import loma` itself loads nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((home for home, names in HOMES.items() if name in names), "host.names")
+    found: object = getattr(importlib.import_module(f"loma.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -1,0 +1,67 @@
+"""What ruff, mypy and import-linter cannot say about the house style."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src" / "loma").rglob("*.py"))
+MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_stay_small(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_module_state_is_final(path: Path) -> None:
+    """A module-level list, dict or set is a table: annotated Final, and never assigned to again."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, MUTABLE):
+            names = [t.id for t in node.targets if isinstance(t, ast.Name)]
+            assert names == ["__all__"], f"{path.name}:{node.lineno}: mutable module state"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_function_changes_module_state(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        assert not isinstance(node, ast.Global), f"{path.name}:{node.lineno}: global statement"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "src", "tests", "compat", "benchmarks", "tools"],
+        ["mypy"],
+    ],
+    ids=lambda c: c[0],
+)
+def test_linters(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_imports_point_one_way() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_import_is_light() -> None:
+    """`import loma` loads neither a compiler nor an array library."""
+    code = (
+        "import sys, loma; heavy = {'numpy', 'llvmlite', 'torch', 'rich', 'typer'}; "
+        "heavy &= set(sys.modules); "
+        "sys.exit(f'loads {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
