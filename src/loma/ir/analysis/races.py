@@ -1,0 +1,146 @@
+"""Whether the threads of a kernel are independent: no thread reads what another one writes.
+
+Reverse mode runs the threads one by one, forward and back, which is right only for independent
+threads. A conflict is *proven* where two plain statements of every thread meet at a known
+distance; it is *assumed* not to happen where indices or conditions hide the answer, and reported
+as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from loma.diagnostics import Span
+from loma.ir.analysis.affine import Affine, affine
+from loma.ir.analysis.roots import bases
+from loma.ir.nodes import (
+    Accum,
+    Alloc,
+    Apply,
+    Function,
+    Load,
+    LoadRef,
+    Operand,
+    Parallel,
+    Path,
+    Region,
+    Store,
+    Var,
+    View,
+)
+from loma.ir.traverse import bound, regions, walk
+
+
+class Meeting(Enum):
+    """How the places of two accesses relate when different threads make them."""
+
+    NEVER = "never the same"
+    ALWAYS = "the same for some other thread"
+    UNKNOWN = "not decided"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A read or a write of shared memory; `sure` if every thread makes it."""
+
+    root: Var
+    path: Path
+    span: Span
+    writes: bool
+    adds: bool
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """Two accesses that may meet in different threads."""
+
+    proven: bool
+    write: Access
+    other: Access
+
+
+def races(kernel: Function) -> list[Race]:
+    """The conflicts between threads of a kernel that are proven or cannot be ruled out."""
+    threads = next((op for op in kernel.body.ops if isinstance(op, Parallel)), None)
+    if threads is None:
+        return []
+    return list(_Kernel(kernel, threads).races())
+
+
+class _Kernel:
+    def __init__(self, kernel: Function, threads: Parallel) -> None:
+        self.thread = threads.body.args[0]
+        self.base = bases(kernel.body)
+        self.inside: dict[Var, Apply | None] = dict.fromkeys(bound(threads.body))
+        self.defs = {op.out: op for op in walk(threads.body) if isinstance(op, View | LoadRef)}
+        self.inside.update((op.out, op) for op in walk(threads.body) if isinstance(op, Apply))
+        self.private = {op.out for op in walk(threads.body) if isinstance(op, Alloc)}
+        self.accesses = list(self.collect(threads.body, True))
+
+    def collect(self, region: Region, sure: bool) -> Iterator[Access]:
+        """The accesses to memory that threads share, in order."""
+        for op in region.ops:
+            if isinstance(op, Load | Store | Accum):
+                root = self.base.get(op.root, op.root)
+                if root not in self.private:
+                    writes = not isinstance(op, Load)
+                    yield Access(
+                        root,
+                        self.whole(op.root, op.path),
+                        op.span,
+                        writes,
+                        isinstance(op, Accum),
+                        sure,
+                    )
+            for inner in regions(op):
+                yield from self.collect(inner, False)
+
+    def whole(self, root: Var, path: Path) -> Path:
+        """The path from the base root, through views and pointers."""
+        op = self.defs.get(root)
+        return path if op is None else self.whole(op.root, (*op.path, *path))
+
+    def races(self) -> Iterator[Race]:
+        """Each pair of a write and a read, or of a plain write and any write, that may meet."""
+        for i, a in enumerate(self.accesses):
+            for b in self.accesses[i:]:
+                if a.root is not b.root or not (a.writes or b.writes) or (a.adds and b.adds):
+                    continue
+                meeting = self.meeting(a.path, b.path)
+                if meeting is not Meeting.NEVER:
+                    write, other = (a, b) if a.writes else (b, a)
+                    reads = not other.writes
+                    sure = meeting is Meeting.ALWAYS and a.sure and b.sure and reads
+                    yield Race(sure, write, other)
+
+    def meeting(self, p: Path, q: Path) -> Meeting:
+        """How two paths from one root relate in different threads."""
+        steps = []
+        for x, y in zip(p, q, strict=False):
+            if isinstance(x, str) or isinstance(y, str):
+                if x != y:
+                    return Meeting.NEVER
+                continue
+            steps.append(self.indices(x, y))
+        if Meeting.NEVER in steps:
+            return Meeting.NEVER
+        return Meeting.UNKNOWN if Meeting.UNKNOWN in steps else Meeting.ALWAYS
+
+    def indices(self, x: Operand, y: Operand) -> Meeting:
+        """How two indices at the same position relate in different threads."""
+        f, g = affine(x, self.thread, self.inside), affine(y, self.thread, self.inside)
+        if f is None or g is None or f.scale != g.scale or f.terms != g.terms:
+            return Meeting.UNKNOWN
+        return _same_scale(f, g)
+
+
+def _same_scale(f: Affine, g: Affine) -> Meeting:
+    apart = g.offset - f.offset
+    if f.scale == 0:
+        return Meeting.NEVER if apart else Meeting.ALWAYS
+    if apart % f.scale or apart == 0:
+        return Meeting.NEVER
+    return Meeting.ALWAYS

@@ -1,0 +1,156 @@
+"""Differential types, and the signature of a derived function: read by checker, ad and hosts alike.
+
+Diff[float] = _dfloat {val, dval}     Diff[X] = _dX, memberwise     Diff[int] = int fwd_diff(f):
+every type mapped. rev_diff(f): In x -> In x, Out adj_x; Out y -> In adj_y; InOut x -> In x, InOut
+adj_x; then In _dreturn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+from loma.ir.nodes import Argument, Direction, Signature
+from loma.ir.types import (
+    F32,
+    F64,
+    ArrayType,
+    Scalar,
+    StructDef,
+    Structs,
+    StructType,
+    TapeType,
+    Type,
+)
+
+VAL: Final = "val"
+DVAL: Final = "dval"
+SEED: Final = "_dreturn"
+RETURN: Final = "_return"
+THREADS: Final = "_threads"
+
+
+class Mode(Enum):
+    """A derivative transform."""
+
+    FORWARD = "fwd"
+    REVERSE = "rev"
+
+
+def implicit_name(function: str, mode: Mode) -> str:
+    """The exported name of a derivative that no one declared."""
+    return f"_d_{mode.value}_{function}"
+
+
+def dual_name(scalar: Scalar, float_type: Scalar) -> str:
+    """The name of Diff of a float: `_dfloat` for the scalar that `float` stands for."""
+    return "_dfloat" if scalar is float_type else f"_d{scalar.value}"
+
+
+def is_dual(t: Type) -> bool:
+    """Whether the type is Diff of a float scalar."""
+    return isinstance(t, StructType) and t.name in ("_dfloat", "_df32", "_df64")
+
+
+def diff_type(t: Type, float_type: Scalar) -> Type:
+    """Diff[t]; arrays are mapped elementwise."""
+    match t:
+        case Scalar():
+            return StructType(dual_name(t, float_type)) if t.is_float else t
+        case StructType(name):
+            return StructType(f"_d{name}")
+        case ArrayType(element, size):
+            return ArrayType(diff_type(element, float_type), size)
+        case TapeType():
+            return t
+
+
+def dual_struct(scalar: Scalar, float_type: Scalar) -> StructDef:
+    """The struct {val, dval} of a float scalar."""
+    return StructDef(dual_name(scalar, float_type), ((VAL, scalar), (DVAL, scalar)))
+
+
+def diff_struct(s: StructDef, float_type: Scalar) -> StructDef:
+    """Diff of a struct, memberwise."""
+    members = tuple((name, diff_type(t, float_type)) for name, t in s.members)
+    name = diff_type(StructType(s.name), float_type)
+    assert isinstance(name, StructType)
+    return StructDef(name.name, members)
+
+
+def with_diff_structs(
+    structs: Structs, wanted: Iterable[Type], float_type: Scalar
+) -> dict[str, StructDef]:
+    """The table extended by the structs of the duals and by Diff of every type in `wanted`.
+
+    `wanted` are types of which Diff is needed (a struct, nested or not); once a file requests a
+    derivative, callers pass all its structs.
+    """
+    table = dict(structs)
+    for scalar in (F32, F64):
+        dual = dual_struct(scalar, float_type)
+        table.setdefault(dual.name, dual)
+    todo = [t for t in wanted]
+    while todo:
+        match todo.pop():
+            case ArrayType(element):
+                todo.append(element)
+            case StructType(name):
+                d = diff_struct(table[name], float_type)
+                if d.name not in table:
+                    table[d.name] = d
+                    todo.extend(m for _, m in table[name].members)
+            case _:
+                pass
+    return table
+
+
+def forward_signature(s: Signature, float_type: Scalar) -> Signature:
+    """The signature of fwd_diff of a function with signature `s`."""
+    arguments = tuple(
+        Argument(a.name, diff_type(a.type, float_type), a.direction, a.span, a.growable)
+        for a in s.arguments
+    )
+    result = None if s.result is None else diff_type(s.result, float_type)
+    return Signature(arguments, result, s.simd)
+
+
+def reverse_signature(s: Signature) -> Signature:
+    """The signature of rev_diff of a function with signature `s`."""
+    taken = {a.name for a in s.arguments}
+    arguments = [b for a in s.arguments for b in _reversed(a, taken)]
+    if s.result is not None:
+        arguments.append(Argument(_fresh(SEED, taken), s.result, Direction.IN))
+    return Signature(tuple(arguments), None, s.simd)
+
+
+def _reversed(a: Argument, taken: set[str]) -> list[Argument]:
+    """What one argument of a function becomes in its reverse derivative."""
+    if isinstance(a.type, TapeType):
+        return [a]
+    primal = Argument(a.name, a.type, Direction.IN, a.span)
+    adjoint = _fresh(f"adj_{a.name}", taken)
+    match a.direction:
+        case Direction.IN:
+            return [primal, Argument(adjoint, a.type, Direction.OUT, a.span)]
+        case Direction.OUT:
+            return [Argument(adjoint, a.type, Direction.IN, a.span)]
+        case Direction.INOUT:
+            return [primal, Argument(adjoint, a.type, Direction.INOUT, a.span)]
+
+
+def _fresh(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name = f"{name}_"
+    taken.add(name)
+    return name
+
+
+def derived_signature(s: Signature, mode: Mode, float_type: Scalar) -> Signature:
+    """The signature of a derivative."""
+    match mode:
+        case Mode.FORWARD:
+            return forward_signature(s, float_type)
+        case Mode.REVERSE:
+            return reverse_signature(s)
