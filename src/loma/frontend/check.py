@@ -1,0 +1,263 @@
+"""Surface tree -> typed tree: collects the definitions of a file, then checks each function."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from loma.diagnostics import NOWHERE, Span
+from loma.frontend import surface, typed
+from loma.frontend.check_call import COURSE
+from loma.frontend.check_construct import default_maker, integer_power, maker
+from loma.frontend.check_scope import MAKES_DUAL, Context
+from loma.frontend.check_stmt import FunctionChecker
+from loma.frontend.check_types import Types, grows
+from loma.frontend.codes import derivatives as codes
+from loma.frontend.codes import flow as flow_codes
+from loma.frontend.codes import names as name_codes
+from loma.frontend.codes import types as type_codes
+from loma.frontend.codes.syntax import DEPTH
+from loma.frontend.errors import Finding
+from loma.frontend.source import Source
+from loma.ir.derived import (
+    Mode,
+    derived_signature,
+    dual_struct,
+    implicit_name,
+    with_diff_structs,
+)
+from loma.ir.nodes import Argument, Direction, Signature
+from loma.ir.types import ArrayType, Scalar, StructDef, StructType, TapeType, Type
+
+CONSTRUCTOR: Final = MAKES_DUAL
+
+
+def check(
+    module: surface.Module, source: Source, float_type: Scalar, findings: list[Finding]
+) -> typed.Module:
+    """The typed module; what is wrong goes to `findings`."""
+    return Checker(module, float_type, findings).module(source)
+
+
+class Checker:
+    """The definitions of one file."""
+
+    def __init__(
+        self, module: surface.Module, float_type: Scalar, findings: list[Finding]
+    ) -> None:
+        self.findings = findings
+        self.named = self._unique(module)
+        kept = list(self.named.values())
+        self.structs = [d for d in kept if isinstance(d, surface.Struct)]
+        self.functions = {d.name: d for d in kept if isinstance(d, surface.Function)}
+        self.derivatives = {d.name: d for d in kept if isinstance(d, surface.Derivative)}
+        self.types = Types(self.structs, float_type, findings)
+        self.signatures: dict[str, Signature | None] = {}
+
+    def _unique(self, module: surface.Module) -> dict[str, surface.Definition]:
+        named: dict[str, surface.Definition] = {}
+        for d in module.definitions:
+            if d.name in COURSE and not isinstance(d, surface.Struct):
+                self.findings.append(name_codes.builtin(_name_span(d), d.name))
+            if d.name in named:
+                self.findings.append(name_codes.duplicate_definition(
+                    d.name, _name_span(named[d.name]), _name_span(d)))
+            else:
+                named[d.name] = d
+        return named
+
+    def module(self, source: Source) -> typed.Module:
+        """Checks everything."""
+        for f in self.functions.values():
+            self.signatures[f.name] = self._signature(f)
+        for d in self.derivatives.values():
+            self._derived(d, ())
+        self._add_constructor()
+        context = Context(self.types, self.signatures, self.findings, self._reverse())
+        functions: dict[str, typed.Function] = {}
+        for f in self.functions.values():
+            done = FunctionChecker(context, f.name, f.simd).function(f, self.signatures[f.name])
+            if done is not None:
+                functions[f.name] = done
+        functions |= self._makers(context)
+        if any(CONSTRUCTOR in called for called in context.calls.values()):
+            self.types.used_diff = True
+        levels = 0 if self.findings else self._levels(context.calls)
+        self._check_implicit(context.calls)
+        if self._differentiates() and CONSTRUCTOR not in functions:
+            functions[CONSTRUCTOR] = self._constructor()
+        requests = tuple([typed.Derivative(d.name, d.mode, d.primal, span=d.span)
+                          for d in self.derivatives.values()])
+        return typed.Module(self._all_structs(levels), functions, requests,
+                            self.types.float_type, source.file, source.text)
+
+    def _makers(self, context: Context) -> dict[str, typed.Function]:
+        """The functions that constructors and powers of integers call."""
+        made: dict[str, typed.Function] = {}
+        for name, (kind, struct) in context.makers.items():
+            if isinstance(struct, Scalar):
+                made[name] = integer_power(name, struct)
+                continue
+            declared = self.types.declared.get(struct.name)
+            span = NOWHERE if declared is None else declared.name_span
+            if kind == "make":
+                made[name] = maker(name, struct.name, self.types.members(struct.name), span)
+            else:
+                made[name] = default_maker(name, struct.name, self.types, span)
+        return made
+
+    def _differentiates(self) -> bool:
+        return bool(self.derivatives) or self.types.used_diff
+
+    def _all_structs(self, levels: int) -> dict[str, StructDef]:
+        """The table of structs, with Diff of each, as many times as derivatives nest."""
+        table = self.types.complete()
+        for _ in range(max(levels, 1) if self._differentiates() else 0):
+            wanted = [StructType(name) for name in table]
+            table = with_diff_structs(table, wanted, self.types.float_type)
+        return table
+
+    def _reverse(self) -> frozenset[str]:
+        return frozenset(d.name for d in self.derivatives.values() if d.mode is Mode.REVERSE)
+
+    def _signature(self, f: surface.Function) -> Signature | None:
+        found = [self._argument(a) for a in f.args]
+        arguments = tuple([a for a in found if a is not None])
+        result = None if f.result is None else self._result(f.result)
+        if f.simd and f.result is not None:
+            self.findings.append(flow_codes.kernel_result(f.result.span, f.name))
+            return None
+        if len(arguments) < len(found) or (f.result is not None and result is None):
+            return None
+        return Signature(arguments, result, f.simd)
+
+    def _argument(self, a: surface.Arg) -> Argument | None:
+        growable = grows(a.type) and a.direction is Direction.INOUT
+        if growable and isinstance(a.type, surface.ArrayTypeExpr):
+            element = self.types.element(a.type)
+            t: Type | None = None if element is None else ArrayType(element)
+        else:
+            t = self.types.resolve(a.type)
+        if t is None:
+            return None
+        if isinstance(t, TapeType) and a.direction is not Direction.INOUT:
+            self.findings.append(type_codes.misplaced_type(
+                a.type.span, "a `Tape`", f"passed as `{a.direction.value}`",
+                f"write `{a.name} : InOut[Tape]`"))
+            return None
+        return Argument(a.name, t, a.direction, a.span, growable)
+
+    def _result(self, e: surface.TypeExpr) -> Type | None:
+        t = self.types.resolve(e)
+        if isinstance(t, (ArrayType, TapeType)):
+            what = "an array" if isinstance(t, ArrayType) else "a `Tape`"
+            self.findings.append(type_codes.misplaced_type(
+                e.span, what, "returned", "pass it as an `Out` argument, or inside a struct"))
+            return None
+        return t
+
+    def _derived(self, d: surface.Derivative, path: tuple[str, ...]) -> Signature | None:
+        """The signature of a derivative, once that of its primal is known."""
+        if d.name in self.signatures:
+            return self.signatures[d.name]
+        if d.name in path:
+            shown = " -> ".join((*path[path.index(d.name):], d.name))
+            self.findings.append(codes.endless(d.primal_span, d.name, shown))
+            self.signatures[d.name] = None
+            return None
+        if len(path) >= DEPTH:
+            self.findings.append(codes.too_many_orders(d.primal_span, d.name))
+            return self.signatures.setdefault(d.name, None)
+        signature = self._primal(d, (*path, d.name))
+        if signature is not None:
+            signature = derived_signature(signature, d.mode, self.types.float_type)
+            self.types.mentioned += [a.type for a in signature.arguments]
+        self.signatures.setdefault(d.name, signature)
+        return self.signatures[d.name]
+
+    def _primal(self, d: surface.Derivative, path: tuple[str, ...]) -> Signature | None:
+        if d.primal in self.derivatives:
+            return self._derived(self.derivatives[d.primal], path)
+        if d.primal in self.functions:
+            return self.signatures[d.primal]
+        if d.primal == CONSTRUCTOR:
+            return self._constructor().signature
+        known = (*self.functions, *self.derivatives)
+        self.findings.append(name_codes.unknown_primal(d.primal_span, d.primal, known))
+        return None
+
+    def _add_constructor(self) -> None:
+        """Makes `make__dfloat` known; a definition of the user's own must be the same."""
+        made = self._constructor()
+        if CONSTRUCTOR not in self.named:
+            self.signatures[CONSTRUCTOR] = made.signature
+        elif self.signatures.get(CONSTRUCTOR) not in (None, made.signature):
+            self.findings.append(codes.constructor_taken(_name_span(self.named[CONSTRUCTOR])))
+
+    def _constructor(self) -> typed.Function:
+        dual = dual_struct(self.types.float_type, self.types.float_type)
+        return maker(CONSTRUCTOR, dual.name, dict(dual.members))
+
+    def _levels(self, calls: dict[str, set[str]]) -> int:
+        """How deep derivatives nest; a derivative that needs its own is reported."""
+        level = dict.fromkeys((*self.functions, *self.derivatives), 0)
+        limit, changed = len(self.derivatives), True
+        while changed:
+            changed = False
+            for name in level:
+                d = self.derivatives.get(name)
+                below = calls.get(name, set()) if d is None else {d.primal}
+                found = max((level.get(n, 0) for n in below), default=0) + (d is not None)
+                if min(found, limit + 1) > level[name]:
+                    level[name] = min(found, limit + 1)
+                    changed = True
+        if any(n > limit for n in level.values()):
+            self._report_circles(calls, level, limit)
+            return 0
+        return max(level.values(), default=0)
+
+    def _report_circles(
+        self, calls: dict[str, set[str]], level: dict[str, int], limit: int
+    ) -> None:
+        for d in self.derivatives.values():
+            if level[d.name] > limit and self.signatures[d.name] is not None:
+                path = self._circle(d.name, d.primal, calls)
+                if path:
+                    self.findings.append(codes.endless(d.primal_span, d.name, " -> ".join(path)))
+                    return
+
+    def _circle(self, goal: str, start: str, calls: dict[str, set[str]]) -> list[str]:
+        """The shortest way from a function back to the derivative that asked for it."""
+        ways, seen = [[goal, start]], {start}
+        while ways:
+            way = ways.pop(0)
+            d = self.derivatives.get(way[-1])
+            for name in sorted(calls.get(way[-1], set()) if d is None else {d.primal}):
+                if name == goal:
+                    return [*way, goal]
+                if name not in seen:
+                    seen.add(name)
+                    ways.append([*way, name])
+        return []
+
+    def _check_implicit(self, calls: dict[str, set[str]]) -> None:
+        """Reports functions with the names that derivatives of called functions will get."""
+        declared = {(d.mode, d.primal) for d in self.derivatives.values()}
+        todo = [(d.mode, d.primal) for d in self.derivatives.values()]
+        seen = set(todo)
+        while todo:
+            mode, function = todo.pop()
+            for callee in sorted(calls.get(function, set())):
+                name = implicit_name(callee, mode)
+                if (mode, callee) not in declared and name in self.named:
+                    self.findings.append(name_codes.implicit_taken(
+                        _name_span(self.named[name]), name, callee))
+                if (mode, callee) not in seen:
+                    seen.add((mode, callee))
+                    todo.append((mode, callee))
+
+
+def _name_span(d: surface.Definition) -> Span:
+    if isinstance(d, surface.Derivative):
+        s = d.span
+        return Span(s.file, s.line, s.column, s.line, s.column + len(d.name))
+    return d.name_span

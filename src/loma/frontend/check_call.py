@@ -1,0 +1,390 @@
+"""Calls: of the file's functions and derivatives, and of builtins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from loma.diagnostics import Span
+from loma.frontend import surface, typed
+from loma.frontend.check_expr import ExpressionChecker
+from loma.frontend.check_scope import Context
+from loma.frontend.codes import calls as codes
+from loma.frontend.codes import flow as flow_codes
+from loma.frontend.codes import names as name_codes
+from loma.frontend.codes import syntax as syntax_codes
+from loma.frontend.convert import RANK, Weak, common
+from loma.ir.names import BUILTIN
+from loma.ir.nodes import Argument, Direction, Signature
+from loma.ir.prims import FUNCTIONS, choice
+from loma.ir.prims import arithmetic as prims
+from loma.ir.prims.record import Operands, Prim, Result
+from loma.ir.types import BOOL, F32, F64, I32, I64, ArrayType, Scalar, StructType, Type
+
+CASTS: Final = {"f32": F32, "f64": F64, "i32": I32, "i64": I64, "bool": BOOL}
+REQUESTS: Final = frozenset(("fwd_diff", "rev_diff"))
+STATEMENTS: Final = frozenset(("atomic_add", "push", "pop"))
+COURSE: Final = frozenset((
+    "sin", "cos", "sqrt", "exp", "log", "pow", "int2float", "float2int", "thread_id",
+    "atomic_add", *REQUESTS,
+))
+FOLDED: Final = (choice.MIN, choice.MAX)
+BUILTINS: Final = (
+    *FUNCTIONS, *CASTS, *sorted(STATEMENTS), "int2float", "float2int", "thread_id", "select",
+)
+
+
+class CallChecker(ExpressionChecker):
+    """Checks calls."""
+
+    def __init__(self, context: Context, function: str, simd: bool) -> None:
+        super().__init__(context, simd)
+        self.called = context.calls.setdefault(function, set())
+
+    def call(self, e: surface.Call) -> typed.Expr | None:
+        """A call as a value."""
+        if e.function not in self.context.signatures:
+            struct = self.types.struct_named(e.function)
+            if struct is not None:
+                return self._constructed(e, struct)
+            return None if self._keywords(e) else self._builtin(e)
+        done = self.user_call(e, statement=False)
+        if done is not None and done.type is None:
+            self.report(codes.no_value(e))
+            return None
+        return done
+
+    def user_call(self, e: surface.Call, statement: bool) -> typed.Call | None:
+        """A call of a function or derivative of the file."""
+        if self._keywords(e):
+            return None
+        self.called.add(e.function)
+        signature = self.context.signatures[e.function]
+        if signature is None:
+            self._all(e)
+            return None
+        if signature.simd:
+            self.report(codes.kernel_called(e))
+        outputs = [f"`{a.name}`" for a in signature.arguments if a.direction is not Direction.IN]
+        if outputs and not statement:
+            self.report(codes.out_in_expression(e, " and ".join(outputs)))
+        wanted = len(signature.arguments)
+        if wanted != len(e.args):
+            shown = self._shown(e.function, signature)
+            self.report(codes.arity(e, wanted, len(e.args), shown))
+            self._all(e)
+            return None
+        done = [self._operand(e, x, a) for x, a in zip(e.args, signature.arguments, strict=True)]
+        args = tuple([d for d in done if d is not None])
+        if len(args) < len(done) or (outputs and not statement) or signature.simd:
+            return None
+        self._check_outputs(e, args, signature)
+        return typed.Call(e.function, args, signature.result, span=e.span)
+
+    def _keywords(self, e: surface.Call) -> bool:
+        """Whether a call of a function has operands by name, which only constructors have."""
+        for k in e.keywords:
+            self.report(syntax_codes.keyword_operand(k.span, k.name))
+        if e.keywords:
+            self._all(e)
+        return bool(e.keywords)
+
+    def _constructed(self, e: surface.Call, struct: StructType) -> typed.Expr | None:
+        """A struct made from its members, in order or by name."""
+        members = self.types.members(struct.name)
+        given = self._given(e, struct.name, list(members))
+        if given is None or any((struct.name, m) in self.types.poisoned for m in members):
+            return None
+        if not given:
+            return self._made(self.context.maker("default", struct), (), struct, e.span)
+        values = {m: self._member_value(e, struct.name, m, t, given.get(m))
+                  for m, t in members.items()}
+        ready = tuple([v for v in values.values() if v is not None])
+        if len(ready) < len(values):
+            return None
+        return self._made(self.context.maker("make", struct), ready, struct, e.span)
+
+    def _made(
+        self, function: str, args: tuple[typed.Expr, ...], struct: StructType, span: Span
+    ) -> typed.Call:
+        self.called.add(function)
+        return typed.Call(function, args, struct, span=span)
+
+    def _given(
+        self, e: surface.Call, struct: str, members: list[str]
+    ) -> dict[str, typed.Expr | None] | None:
+        """The operand for each member that has one; None once something is wrong."""
+        found = self._all(e)
+        wrong: list[tuple[Span, str]] = []
+        if len(found) > len(members):
+            wrong.append((e.span, f"has {len(members)} members, not {len(found)}"))
+        given = dict(zip(members, found, strict=False))
+        for k in e.keywords:
+            value = self.expr(k.value)
+            if k.name not in members:
+                wrong.append((k.span, f"has no member `{k.name}`"))
+            elif k.name in given:
+                wrong.append((k.span, f"gets `{k.name}` twice"))
+            given[k.name] = value
+        for span, what in wrong:
+            self._construction(e, span, what, struct)
+        return None if wrong else given
+
+    def _construction(self, e: surface.Call, span: Span, what: str, struct: str) -> None:
+        shown = ", ".join(f"{m} : {self.types.text(t)}"
+                          for m, t in self.types.members(struct).items())
+        self.report(codes.constructor(e, span, what, struct, shown))
+
+    def _member_value(
+        self, e: surface.Call, struct: str, member: str, t: Type, value: typed.Expr | None
+    ) -> typed.Expr | None:
+        default = self.types.defaults.get(struct, {}).get(member)
+        if value is None:
+            written = member in {k.name for k in e.keywords} or list(
+                self.types.members(struct)).index(member) < len(e.args)
+            if default is None and not written:
+                self._construction(e, e.span, f"needs a value for `{member}`", struct)
+            return default
+        if isinstance(value.type, Scalar) and isinstance(t, Scalar):
+            return self.settled(value, t)
+        if value.type == t:
+            return value
+        self.report(codes.mismatch(
+            e, value.span, member, self.types.text(t), self.types.text(value.type)))
+        return None
+
+    def _shown(self, name: str, signature: Signature) -> str:
+        args = ", ".join(f"{a.name} : {a.direction.value}[{self.types.text(a.type)}]"
+                         for a in signature.arguments)
+        return f"{name}({args})"
+
+    def _all(self, e: surface.Call) -> list[typed.Expr | None]:
+        return [self.expr(a) for a in e.args]
+
+    def _operand(
+        self, e: surface.Call, operand: surface.Expr, argument: Argument
+    ) -> typed.Expr | None:
+        value = self.expr(operand)
+        if value is None:
+            return None
+        if argument.direction is not Direction.IN and not self.writable(operand):
+            if not is_place(operand):
+                self.report(codes.not_a_place(e, operand.span, argument.name))
+            return None
+        if isinstance(value.type, Scalar) and isinstance(argument.type, Scalar):
+            if argument.direction is Direction.IN:
+                return self.settled(value, argument.type)
+        grows = isinstance(value, typed.Name) and value.symbol.growable
+        if value.type is not None and fits(value.type, argument.type):
+            if grows == argument.growable:
+                return value
+        self.report(codes.mismatch(
+            e, operand.span, argument.name, self._named(argument.type, argument.growable),
+            self._named(value.type, grows)))
+        return None
+
+    def _named(self, t: Type | None, growable: bool) -> str:
+        text = self.types.text(t)
+        return f"{text[:-1]}, ...]" if growable else text
+
+    def writable(self, e: surface.Expr) -> bool:
+        """Whether the expression is a place; writing a loop's counter is reported."""
+        if isinstance(e, surface.Name):
+            entry = self.scope.find(e.name)
+            if entry is not None and entry.counter:
+                self.report(flow_codes.loop_variable(e.span, e.name))
+                return False
+        return is_place(e)
+
+    def _check_outputs(
+        self, e: surface.Call, args: tuple[typed.Expr, ...], signature: Signature
+    ) -> None:
+        """One place passed twice as an output; the adjoints of a reverse derivative add up."""
+        if e.function in self.context.reverse:
+            return
+        seen: list[typed.Expr] = []
+        for value, argument in zip(args, signature.arguments, strict=True):
+            if argument.direction is Direction.IN:
+                continue
+            for other in seen:
+                if overlap(other, value):
+                    self.report(codes.same_output(e, value.span, other.span))
+                    return
+            seen.append(value)
+
+    def _builtin(self, e: surface.Call) -> typed.Expr | None:
+        e = replace(e, function=e.function.removeprefix(BUILTIN))
+        rules: dict[str, Callable[[surface.Call], typed.Expr | None]] = {
+            "int2float": self._int2float, "float2int": self._float2int,
+            "thread_id": self._thread_id, "select": self._select,
+        }
+        if e.function in rules:
+            return rules[e.function](e)
+        if e.function in CASTS:
+            return self._cast(e, CASTS[e.function])
+        if e.function in FUNCTIONS:
+            return self._math(e, FUNCTIONS[e.function])
+        if e.function in STATEMENTS:
+            self.report(codes.statement_only(e))
+        elif e.function in REQUESTS:
+            self.report(name_codes.unknown_function(e, self.head(e), (), ()))
+            return None
+        elif not self._poisoned(e.function):
+            known = self.context.guesses([*BUILTINS, *self.context.signatures])
+            self.report(name_codes.unknown_function(
+                e, self.head(e), known, self.scope.names()))
+        self._all(e)
+        return None
+
+    def _poisoned(self, name: str) -> bool:
+        """Whether the name is a variable that has been reported."""
+        entry = self.scope.find(name)
+        return entry is not None and entry.symbol is None
+
+    def head(self, e: surface.Call) -> Span:
+        """The span of the function's name in a call."""
+        s = e.span
+        return Span(s.file, s.line, s.column, s.line, s.column + len(e.function))
+
+    def scalars(self, e: surface.Call, shown: str, wanted: int) -> list[typed.Expr] | None:
+        """The operands of a builtin: that many scalars."""
+        found = self._all(e)
+        if len(found) != wanted:
+            self.report(codes.arity(e, wanted, len(found), shown))
+            return None
+        values: list[typed.Expr] = []
+        for value, operand in zip(found, e.args, strict=True):
+            if value is None:
+                continue
+            if isinstance(value.type, Scalar):
+                values.append(value)
+            else:
+                self.report(codes.not_a_number(
+                    e, operand.span, self.types.text(value.type), "numbers"))
+        return values if len(values) == wanted else None
+
+    def _math(self, e: surface.Call, prim: Prim) -> typed.Expr | None:
+        letters = ", ".join("xyzw"[:prim.arity])
+        several = prim in FOLDED and len(e.args) > prim.arity
+        wanted = len(e.args) if several else prim.arity
+        values = self.scalars(e, f"{prim.name}({letters})", wanted)
+        if values is None:
+            return None
+        meet = self.meet(values)
+        if prim.operands is Operands.FLOAT and not meet.is_float:
+            meet = self.context.float_type
+        elif prim.operands is Operands.NUMBER and meet is BOOL:
+            meet = I32
+        result = BOOL if prim.result is Result.BOOL else meet
+        first, *others = values
+        while len(others) >= prim.arity:  # min(x, y, z) is min(min(x, y), z)
+            pair = self.apply(prim, (first, others.pop(0)), meet, e.span, result)
+            if pair is None:
+                return None
+            first = pair
+        return self.apply(prim, (first, *others), meet, e.span, result)
+
+    def meet(self, values: list[typed.Expr]) -> Scalar:
+        """The type in which all values meet; literals have no say beside others."""
+        strong = [v for v in values if not isinstance(v, Weak)] or values
+        meet = max((v.type for v in strong if isinstance(v.type, Scalar)), key=RANK.index)
+        floats = any(v.type in (F32, F64) for v in values)
+        return self.context.float_type if floats and not meet.is_float else meet
+
+    def _int2float(self, e: surface.Call) -> typed.Expr | None:
+        values = self.scalars(e, "int2float(x : int)", 1)
+        if values is None:
+            return None
+        if isinstance(values[0].type, Scalar) and values[0].type.is_float:
+            self.report(codes.not_a_number(
+                e, e.args[0].span, self.types.text(values[0].type), "an `int`"))
+            return None
+        return self._converted(values[0], self.context.float_type, e)
+
+    def _float2int(self, e: surface.Call) -> typed.Expr | None:
+        values = self.scalars(e, "float2int(x : float)", 1)
+        if values is None:
+            return None
+        if isinstance(values[0].type, Scalar) and not values[0].type.is_float:
+            self.report(codes.not_a_number(
+                e, e.args[0].span, self.types.text(values[0].type), "a `float`"))
+            return None
+        return self._converted(values[0], I32, e)
+
+    def _cast(self, e: surface.Call, to: Scalar) -> typed.Expr | None:
+        values = self.scalars(e, f"{e.function}(x)", 1)
+        return None if values is None else self._converted(values[0], to, e)
+
+    def _converted(self, value: typed.Expr, to: Scalar, e: surface.Call) -> typed.Expr | None:
+        if isinstance(value, typed.Literal):
+            return self.settled(value, to)
+        return typed.Convert(value, to, span=e.span)
+
+    def _thread_id(self, e: surface.Call) -> typed.Expr | None:
+        if self.scalars(e, "thread_id()", 0) is None:
+            return None
+        if not self.simd:
+            self.report(codes.thread_id(e))
+            return None
+        return typed.ThreadId(span=e.span)
+
+    def _select(self, e: surface.Call) -> typed.Expr | None:
+        values = self.scalars(e, "select(condition, a, b)", 3)
+        if values is None:
+            return None
+        cond = self.settled(values[0], BOOL)
+        meet = common(values[1], values[2], self.context.float_type)
+        a, b = self.settled(values[1], meet), self.settled(values[2], meet)
+        if cond is None or a is None or b is None:
+            return None
+        return typed.Apply(prims.SELECT, (cond, a, b), meet, span=e.span)
+
+
+def is_place(e: surface.Expr) -> bool:
+    """Whether the expression is a variable, or an element or member of one."""
+    while isinstance(e, (surface.Index, surface.Member)):
+        e = e.base
+    return isinstance(e, surface.Name)
+
+
+def fits(found: Type, wanted: Type) -> bool:
+    """Whether a value of type `found` can be passed as `wanted`: lengths may be forgotten."""
+    if isinstance(found, ArrayType) and isinstance(wanted, ArrayType):
+        return found.element == wanted.element and wanted.size in (None, found.size)
+    return found == wanted
+
+
+def overlap(a: typed.Expr, b: typed.Expr) -> bool:
+    """Whether two places are certainly the same memory, or one is a part of the other."""
+    one, two = _steps(a), _steps(b)
+    return all(_same(x, y) for x, y in zip(one, two, strict=False))
+
+
+def _steps(e: typed.Expr) -> list[object]:
+    """The root symbol, then the members and indices on the way to a place."""
+    match e:
+        case typed.Name(symbol):
+            return [symbol]
+        case typed.Index(base, index):
+            return [*_steps(base), index]
+        case typed.Member(base, name):
+            return [*_steps(base), name]
+        case _:
+            return [e]
+
+
+def _same(a: object, b: object) -> bool:
+    match a, b:
+        case typed.Literal(value=x), typed.Literal(value=y):
+            return x == y
+        case typed.Name(symbol=x), typed.Name(symbol=y):
+            return x is y
+        case str(), str():
+            return a == b
+        case typed.Apply(), typed.Apply():
+            return a.prim is b.prim and all(map(_same, a.args, b.args))
+        case typed.Convert(), typed.Convert():
+            return a.type is b.type and _same(a.value, b.value)
+        case _:
+            return a is b

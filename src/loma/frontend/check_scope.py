@@ -1,0 +1,109 @@
+"""What the checker of one function knows: the file around it, and the names in scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from loma.diagnostics import Span
+from loma.frontend import surface, typed
+from loma.frontend.check_types import Types
+from loma.frontend.errors import Finding
+from loma.ir.nodes import Signature
+from loma.ir.types import Scalar, StructType
+
+MANY: Final = 50
+MAKES_DUAL: Final = "make__dfloat"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A file's types and signatures (None: of a definition that was reported).
+
+    `calls` collects what each function calls; `reverse` names functions whose outputs add up;
+    `makers` are functions that the program calls unwritten, each with its kind and what it makes.
+    """
+
+    types: Types
+    signatures: dict[str, Signature | None]
+    findings: list[Finding]
+    reverse: frozenset[str] = frozenset()
+    calls: dict[str, set[str]] = field(default_factory=dict)
+    makers: dict[str, tuple[str, StructType | Scalar]] = field(default_factory=dict)
+
+    def maker(self, kind: str, made: StructType | Scalar) -> str:
+        """The name of the function that makes a value: `make_X`, `default_X` or `power_int`."""
+        wanted = f"{kind}_{self.types.text(made)}"
+        if wanted == MAKES_DUAL:
+            return wanted
+        name, count = wanted, 0
+        while name in self.signatures or self.makers.get(name, (kind, made)) != (kind, made):
+            count += 1
+            name = f"{wanted}_{count}"
+        self.makers[name] = kind, made
+        return name
+
+    def guesses(self, names: list[str]) -> list[str]:
+        """Names to guess a misspelled one from; none once there are many findings."""
+        return names if len(self.findings) < MANY else []
+
+    @property
+    def float_type(self) -> Scalar:
+        """The scalar that `float` stands for."""
+        return self.types.float_type
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A declared name; its symbol is None when its declaration has been reported."""
+
+    symbol: typed.Symbol | None
+    declaration: surface.Node
+    counter: bool = False
+
+
+@dataclass(slots=True)
+class Slot:
+    """A name that every way through an `if` assigns first: it belongs to the block around it."""
+
+    block: dict[str, Entry]
+    entry: Entry | None = None
+
+
+class Scope:
+    """The names that are visible, block within block."""
+
+    def __init__(self) -> None:
+        self.blocks: list[dict[str, Entry]] = [{}]
+        self.ended: dict[str, Span] = {}
+        self.order: list[str] = []
+
+    @contextmanager
+    def block(self) -> Iterator[None]:
+        """A block: its names end with it."""
+        self.blocks.append({})
+        yield
+        for name, entry in self.blocks.pop().items():
+            self.ended[name] = entry.declaration.span
+
+    def find(self, name: str) -> Entry | None:
+        """What a name means here."""
+        for block in reversed(self.blocks):
+            if name in block:
+                return block[name]
+        return None
+
+    def names(self) -> list[str]:
+        """All names that are visible."""
+        return [name for block in self.blocks for name in block]
+
+    def declare(self, name: str, entry: Entry) -> None:
+        """Makes a name visible until its block ends."""
+        self.blocks[-1][name] = entry
+        self.order.append(name)
+
+    def poison(self, name: str, node: surface.Node) -> None:
+        """Makes a name that has been reported silent for the rest of the function."""
+        self.blocks[0][name] = Entry(None, node)

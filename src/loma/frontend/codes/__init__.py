@@ -1,0 +1,1 @@
+"""One constructor per error code."""

@@ -1,0 +1,78 @@
+"""E06xx: requests for derivatives."""
+
+from __future__ import annotations
+
+from loma.diagnostics import Diagnostic, Span
+from loma.frontend.codes.base import finding
+from loma.frontend.errors import Finding, UnhandledDifferentiation
+
+
+def endless(span: Span, name: str, path: str) -> Finding:
+    """A derivative that needs itself.
+
+    The derivative of a function includes those of all that it calls.
+
+        d = fwd_diff(d)
+    """
+    return finding("E0601", f"the derivative `{name}` needs its own derivative", span,
+                   f"by way of {path}",
+                   "break the circle: the function must not call, or be, its own derivative")
+
+
+def constructor_taken(span: Span) -> Finding:
+    """A function called make__dfloat that does something else.
+
+    `make__dfloat(val, dval)` exists by itself.
+
+        def make__dfloat(x : In[float]) -> float:
+            return x
+    """
+    return finding("E0602", "`make__dfloat` is the constructor of `_dfloat`", span,
+                   help="rename the function, or give it the signature "
+                        "`make__dfloat(val : In[float], dval : In[float]) -> _dfloat`")
+
+
+def refused(span: Span, function: str, reason: str, help: str) -> Finding:
+    """A function that has no derivative in the mode that was asked for.
+
+    Rather no derivative than a wrong one: the message says what stands in the way.
+
+        def f(x : In[Array[float]]) -> float:
+            x[0] = x[0] * x[1]
+            return x[0]
+
+        r = rev_diff(f)
+    """
+    return finding("E0603", f"`{function}` cannot be differentiated: {reason}", span, help=help,
+                   kind=UnhandledDifferentiation, payload={"func": span})
+
+
+def too_many_orders(span: Span, name: str) -> Finding:
+    """Derivatives of derivatives, a hundred times over.
+
+    Each order multiplies the size of the program.
+    """
+    return finding("E0604", f"`{name}` is a derivative of too high an order", span,
+                   help="differentiate fewer times")
+
+
+def race(span: Span, kernel: str, root: str, other: Span) -> Finding:
+    """A kernel whose threads read what other threads write.
+
+    Threads run in any order, or at once.
+
+        @simd
+        def k(x : InOut[Array[float]]):
+            i : int = thread_id()
+            x[i] = x[i + 1]
+    """
+    return finding("E0605", f"threads of `{kernel}` read what other threads write to `{root}`",
+                   other, "another thread writes this", notes=((span, "the write is here"),),
+                   help="write to another array, or split the kernel in two")
+
+
+def assumption(span: Span, kernel: str, root: str, other: Span) -> Diagnostic:
+    """The remark that threads are taken to be independent, which could not be proven."""
+    return Diagnostic("R0605", f"assumed: no thread of `{kernel}` touches an element of `{root}` "
+                      "that another thread writes", other, "cannot be decided here",
+                      notes=((span, "the write is here"),))

@@ -1,0 +1,80 @@
+"""Numbers that are known while a file is read: literals, constants, arithmetic on them."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from loma.diagnostics import Span
+
+Known: TypeAlias = float | int | bool
+
+LARGEST: Final = 2**63
+MOST_BITS: Final = 64
+NESTING: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A name for a number; `span` is where it was given."""
+
+    value: Known
+    span: Span
+
+
+def evaluate(
+    node: ast.expr, constants: Mapping[str, Constant], depth: int = NESTING
+) -> Known | None:
+    """The number that an expression stands for; None if it is not known now."""
+    match node:
+        case ast.Constant(int() | float() as value):
+            return value
+        case ast.Name(name) if name in constants:
+            return constants[name].value
+        case ast.UnaryOp(ast.USub(), operand) if depth:
+            inner = evaluate(operand, constants, depth - 1)
+            return None if inner is None else -inner
+        case ast.BinOp(left, op, right) if depth and type(op) in RULES:
+            x = evaluate(left, constants, depth - 1)
+            y = None if x is None else evaluate(right, constants, depth - 1)
+            return None if x is None or y is None else _combined(RULES[type(op)], x, y)
+        case _:
+            return None
+
+
+def _combined(rule: Callable[[Known, Known], Known], x: Known, y: Known) -> Known | None:
+    try:
+        value = rule(x, y)
+    except (ArithmeticError, ValueError, TypeError):
+        return None
+    if isinstance(value, complex) or not math.isfinite(value):
+        return None
+    return value if isinstance(value, float) or abs(value) < LARGEST else None
+
+
+def _divided(x: Known, y: Known) -> Known:
+    """x / y; of two integers, truncated toward zero."""
+    if isinstance(x, float) or isinstance(y, float):
+        return x / y
+    quotient = abs(x) // abs(y)
+    return quotient if (x < 0) == (y < 0) else -quotient
+
+
+def _raised(x: Known, y: Known) -> Known:
+    if isinstance(x, int) and isinstance(y, int) and abs(x) > 1 and abs(y) > MOST_BITS:
+        raise OverflowError
+    return x**y
+
+
+RULES: Final[Mapping[type[ast.operator], Callable[[Known, Known], Known]]] = {
+    ast.Add: lambda x, y: x + y,
+    ast.Sub: lambda x, y: x - y,
+    ast.Mult: lambda x, y: x * y,
+    ast.Div: _divided,
+    ast.FloorDiv: lambda x, y: x // y,
+    ast.Mod: lambda x, y: x % y,
+    ast.Pow: _raised,
+}

@@ -1,0 +1,374 @@
+"""Python's `ast` -> surface tree; every Python construct that loma lacks is reported."""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+from loma.diagnostics import Span
+from loma.frontend import surface
+from loma.frontend.codes import constructs
+from loma.frontend.codes import syntax as codes
+from loma.frontend.codes.base import near
+from loma.frontend.constants import Constant, evaluate
+from loma.frontend.errors import Finding
+from loma.frontend.parse_expr import ALLOWED, ARITHMETIC, DIRECTIONS, ExpressionParser
+from loma.frontend.source import Source, read
+from loma.ir.derived import Mode
+from loma.ir.nodes import Direction
+
+LARGEST: Final = 2**31 - 1
+MODES: Final = {"fwd_diff": Mode.FORWARD, "rev_diff": Mode.REVERSE}
+FOREIGN: Final[dict[type[ast.stmt], tuple[str, str]]] = {
+    ast.Delete: ("`del`", "locals end with their block"),
+    ast.Global: ("`global`", "pass the value as an argument"),
+    ast.Nonlocal: ("`nonlocal`", "pass the value as an argument"),
+    ast.Raise: ("`raise`", "write `assert condition, \"message\"`"),
+    ast.Try: ("`try`", "test the condition with `if`"),
+    ast.TryStar: ("`try`", "test the condition with `if`"),
+    ast.With: ("`with`", ""),
+    ast.Match: ("`match`", "write `if` and `elif`"),
+    ast.AsyncFor: ("`async`", ""),
+    ast.AsyncWith: ("`async`", ""),
+}
+
+
+def parse(source: Source, findings: list[Finding]) -> surface.Module:
+    """The definitions of a file; what is wrong in them goes to `findings`."""
+    tree = read(source, findings)
+    return Parser(source, findings).module(tree)
+
+
+class Parser(ExpressionParser):
+    """Turns definitions and statements into the surface tree."""
+
+    def module(self, tree: ast.Module) -> surface.Module:
+        """All definitions of a file."""
+        found: list[surface.Definition] = []
+        self._find_constants(tree.body)
+        for node in _without_docstring(tree.body):
+            match node:
+                case ast.FunctionDef():
+                    found.append(self.function(node))
+                case ast.ClassDef():
+                    found.append(self.struct(node))
+                case ast.Assign():
+                    found += self._derivative(node)
+                case ast.Import() | ast.ImportFrom():
+                    self.report(codes.imports(self.span(node)))
+                case ast.Pass():
+                    pass
+                case _:
+                    self.report(codes.top_level(self._head(node), _noun(node)))
+        return surface.Module(tuple(found))
+
+    def _find_constants(self, nodes: list[ast.stmt]) -> None:
+        """Learns the names that stand for numbers in the whole file."""
+        waiting = [(target, value) for node in nodes
+                   for target, value in _single(node) if not isinstance(value, ast.Call)]
+        for _ in range(codes.DEPTH):
+            known = len(waiting)
+            waiting = [(t, v) for t, v in waiting if not self._constant_found(t, v)]
+            if not waiting or len(waiting) == known:
+                return
+
+    def _constant_found(self, target: ast.Name, value: ast.expr) -> bool:
+        found = evaluate(value, self.constants)
+        if found is not None:
+            span = self.span(target)
+            self.identifier(target.id, span)
+            self.constants.setdefault(target.id, Constant(found, span))
+        return found is not None
+
+    def _head(self, node: ast.stmt) -> Span:
+        """The span of a statement, cut to its first line."""
+        span = self.span(node)
+        if span.end_line == span.line:
+            return span
+        stop = len(self.source.lines[span.line - 1])
+        return Span(span.file, span.line, span.column, span.line, stop)
+
+    def _derivative(self, node: ast.Assign) -> list[surface.Derivative]:
+        span = self.span(node)
+        match node:
+            case ast.Assign([ast.Name(name) as target],
+                            ast.Call(ast.Name(callee), [ast.Name(primal) as operand], [])) if (
+                callee in MODES
+            ):
+                self.identifier(name, self.span(target))
+                where = self.span(operand)
+                return [surface.Derivative(name, MODES[callee], primal, where, span=span)]
+            case ast.Assign(_, ast.Call(ast.Name(callee))) if (
+                callee in MODES or near(callee, MODES)
+            ):
+                self.report(codes.derivative_form(span))
+            case ast.Assign([ast.Name(name)]) if name in self.constants:
+                pass
+            case _:
+                self.report(codes.top_level(self._head(node), "an assignment"))
+        return []
+
+    def struct(self, node: ast.ClassDef) -> surface.Struct:
+        """A class."""
+        name_span = self.source.named(node, node.name)
+        self.identifier(node.name, name_span)
+        if node.bases or node.keywords or node.decorator_list or getattr(node, "type_params", []):
+            self.report(codes.class_head(name_span))
+        members: list[surface.StructMember] = []
+        for item in _without_docstring(node.body):
+            members += self._member(item)
+        return surface.Struct(node.name, tuple(members), name_span, span=self.span(node))
+
+    def _member(self, node: ast.stmt) -> list[surface.StructMember]:
+        match node:
+            case ast.AnnAssign(ast.Name(name) as target, annotation, value):
+                self.member_name(name, self.span(target))
+                default = None if value is None else self._number(value)
+                type = self.type(annotation)
+                return [surface.StructMember(name, type, default, span=self.span(node))]
+            case ast.Assign([ast.Name(name)]) | ast.Expr(ast.Name(name)):
+                span = self.span(node)
+                self.report(codes.no_type(span))
+                return [surface.StructMember(name, surface.BadType(span=span), span=span)]
+            case ast.Pass():
+                pass
+            case _:
+                self.report(codes.class_body(self._head(node)))
+        return []
+
+    def _number(self, node: ast.expr) -> surface.Expr:
+        """A number that is known now, or whatever else was written."""
+        value = evaluate(node, self.constants)
+        return self.expr(node) if value is None else surface.Number(value, span=self.span(node))
+
+    def function(self, node: ast.FunctionDef) -> surface.Function:
+        """A function."""
+        name_span = self.source.named(node, node.name)
+        self.identifier(node.name, name_span)
+        if getattr(node, "type_params", []):
+            self.report(constructs.statement(name_span, "a type parameter"))
+        simd = False
+        for decorator in node.decorator_list:
+            if isinstance(decorator, ast.Name) and decorator.id == "simd":
+                simd = True
+            else:
+                self.report(codes.decorator(self.span(decorator)))
+        returns = node.returns
+        result = None if returns is None or _is_none(returns) else self.type(returns)
+        args, body = self._args(node.args), self.block(_without_docstring(node.body))
+        return surface.Function(
+            node.name, args, result, body, simd, name_span, span=self.span(node))
+
+    def _args(self, node: ast.arguments) -> tuple[surface.Arg, ...]:
+        plain = node.posonlyargs + node.args
+        odd = [a for a in (node.vararg, *node.kwonlyargs, node.kwarg) if a is not None]
+        for arg in node.posonlyargs[:1] + odd:
+            self.report(codes.star_args(self.span(arg)))
+        for arg, value in zip(reversed(plain), reversed(node.defaults), strict=False):
+            self.report(codes.default_value(self.span(value), arg.arg))
+        return tuple([self._arg(a) for a in plain])
+
+    def _arg(self, node: ast.arg) -> surface.Arg:
+        span = self.span(node)
+        self.identifier(node.arg, span)
+        match node.annotation:
+            case ast.Subscript(ast.Name(direction), inner) if direction in DIRECTIONS:
+                return surface.Arg(node.arg, DIRECTIONS[direction], self.type(inner), span=span)
+            case None:
+                text = ""
+            case annotation:
+                text = self.source.excerpt(self.span(annotation))
+        bad = surface.Arg(node.arg, Direction.IN, surface.BadType(span=span), span=span)
+        self.report(codes.not_annotated(bad, node.arg, text))
+        return bad
+
+    def block(self, nodes: list[ast.stmt]) -> tuple[surface.Stmt, ...]:
+        """The statements of a block."""
+        if not nodes or not self.descend(nodes[0]):
+            return ()
+        try:
+            return tuple([s for node in nodes for s in self.stmt(node)])
+        finally:
+            self.depth -= 1
+
+    def stmt(self, node: ast.stmt) -> tuple[surface.Stmt, ...]:  # noqa: C901
+        """One statement, or none for `pass`."""
+        span = self.span(node)
+        match node:
+            case ast.Assign():
+                return self._assign(node, span)
+            case ast.AugAssign():
+                return self._augment(node, span)
+            case ast.AnnAssign():
+                return self._declare(node, span)
+            case ast.Expr(value):
+                return self._expression_statement(value, span)
+            case ast.If(test, body, orelse):
+                then = self.block(body)
+                return (surface.If(self.expr(test), then, self.block(orelse), span=span),)
+            case ast.While():
+                return self._while(node, span)
+            case ast.For():
+                return self._for(node, span)
+            case ast.Return(value):
+                returned = None if value is None or _is_none(value) else self.expr(value)
+                return (surface.Return(returned, span=span),)
+            case ast.Break():
+                return (surface.Break(span=span),)
+            case ast.Continue():
+                return (surface.Continue(span=span),)
+            case ast.Assert():
+                return self._assert(node, span)
+            case ast.Pass():
+                return ()
+            case _:
+                return self._foreign_statement(node, span)
+
+    def _foreign_statement(self, node: ast.stmt, span: Span) -> tuple[surface.Stmt, ...]:
+        head = self._head(node)
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self.report(constructs.inner_definition(head, "function"))
+            case ast.ClassDef():
+                self.report(constructs.inner_definition(head, "class"))
+            case ast.Import() | ast.ImportFrom():
+                self.report(codes.imports(head))
+            case _:
+                what, help = FOREIGN.get(type(node), ("this statement", ""))
+                self.report(constructs.statement(head, what, help))
+        return (surface.BadStmt(span=span),)
+
+    def _assign(self, node: ast.Assign, span: Span) -> tuple[surface.Stmt, ...]:
+        if len(node.targets) > 1 or isinstance(node.targets[0], (ast.Tuple, ast.List)):
+            self.report(constructs.several_targets(span))
+            return (surface.BadStmt(span=span),)
+        target = self._target(node.targets[0])
+        return (surface.Assign(target, self.expr(node.value), span=span),)
+
+    def _target(self, node: ast.expr) -> surface.Expr:
+        if isinstance(node, ast.Name) and node.id in self.constants:
+            self.identifier(node.id, self.span(node))
+            return surface.Bad(span=self.span(node))
+        return self.expr(node)
+
+    def _augment(self, node: ast.AugAssign, span: Span) -> tuple[surface.Stmt, ...]:
+        symbol = ARITHMETIC[type(node.op)]
+        if symbol not in ALLOWED:
+            self.report(constructs.augmented(self._head(node), symbol))
+            return (surface.BadStmt(span=span),)
+        target = self._target(node.target)
+        return (surface.Augment(target, symbol, self.expr(node.value), span=span),)
+
+    def _declare(self, node: ast.AnnAssign, span: Span) -> tuple[surface.Stmt, ...]:
+        if not isinstance(node.target, ast.Name):
+            self.report(constructs.declare_target(span))
+            return (surface.BadStmt(span=span),)
+        name = self.identifier(node.target.id, self.span(node.target))
+        value = None if node.value is None else self.expr(node.value)
+        return (surface.Declare(name, self.type(node.annotation), value, span=span),)
+
+    def _expression_statement(self, value: ast.expr, span: Span) -> tuple[surface.Stmt, ...]:
+        if isinstance(value, ast.Call):
+            call = self.call(value)
+            if isinstance(call, surface.Bad):
+                return (surface.BadStmt(span=span),)
+            return (surface.CallStmt(call, span=span),)
+        if isinstance(self.expr(value), surface.Bad):
+            return (surface.BadStmt(span=span),)
+        self.report(constructs.no_effect(span))
+        return ()
+
+    def _while(self, node: ast.While, span: Span) -> tuple[surface.Stmt, ...]:
+        if node.orelse:
+            self.report(constructs.loop_else(self._head(node.orelse[0])))
+        test, bound = node.test, None
+        match node.test:
+            case ast.Tuple([cond, ast.NamedExpr(ast.Name("max_iter"), limit)]):
+                test, bound = cond, self._bound(limit)
+            case ast.Tuple():
+                self.report(constructs.while_form(self.span(node.test)))
+                return (surface.BadStmt(span=span),)
+        return (surface.While(self.expr(test), self.block(node.body), bound, span=span),)
+
+    def _bound(self, node: ast.expr) -> int | None:
+        value = self._literal_int(node)
+        if value is None or not 1 <= value <= LARGEST:
+            self.report(constructs.max_iter(self.span(node)))
+            return None
+        return value
+
+    def _literal_int(self, node: ast.expr) -> int | None:
+        value = evaluate(node, self.constants)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def _for(self, node: ast.For, span: Span) -> tuple[surface.Stmt, ...]:
+        if node.orelse:
+            self.report(constructs.loop_else(self._head(node.orelse[0])))
+        match node:
+            case ast.For(ast.Name(name) as target,
+                         ast.Call(ast.Name("range"), bounds, [])) if 1 <= len(bounds) <= 3:
+                self.identifier(name, self.span(target))
+                return (self._range(name, bounds, self.block(node.body), span),)
+            case ast.For(ast.Name()):
+                self.report(constructs.for_form(self.span(node.iter)))
+            case _:
+                self.report(constructs.for_form(self.span(node.target)))
+        return (surface.BadStmt(span=span),)
+
+    def _range(
+        self, name: str, bounds: list[ast.expr], body: tuple[surface.Stmt, ...], span: Span
+    ) -> surface.For:
+        values = [self.expr(b) for b in bounds[:2]]
+        start = values[0] if len(values) == 2 else surface.Number(0, span=values[0].span)
+        step = 1
+        if len(bounds) == 3:
+            given = self._literal_int(bounds[2])
+            if not given or abs(given) > LARGEST:
+                self.report(constructs.for_step(self.span(bounds[2])))
+                given = None
+            step = given or 1
+        return surface.For(name, start, values[-1], step, body, span=span)
+
+    def _assert(self, node: ast.Assert, span: Span) -> tuple[surface.Stmt, ...]:
+        message = ""
+        match node.msg:
+            case None:
+                pass
+            case ast.Constant(str() as text):
+                message = text
+            case other:
+                self.report(constructs.assert_message(self.span(other)))
+        return (surface.Assert(self.expr(node.test), message, span=span),)
+
+
+def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    match body:
+        case [ast.Expr(ast.Constant(str())), *rest]:
+            return rest
+        case _:
+            return body
+
+
+def _single(node: ast.stmt) -> list[tuple[ast.Name, ast.expr]]:
+    """The target and the value of an assignment to one name."""
+    match node:
+        case ast.Assign([ast.Name() as target], value):
+            return [(target, value)]
+        case _:
+            return []
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _noun(node: ast.stmt) -> str:
+    match node:
+        case ast.Expr():
+            return "an expression"
+        case ast.AnnAssign() | ast.AugAssign():
+            return "a variable"
+        case ast.If() | ast.While() | ast.For():
+            return f"`{type(node).__name__.lower()}`"
+        case _:
+            return "this statement"

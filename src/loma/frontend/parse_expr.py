@@ -1,0 +1,265 @@
+"""Python's expressions and annotations -> surface expressions and types."""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+from loma.diagnostics import Span
+from loma.frontend import surface
+from loma.frontend.codes import constructs
+from loma.frontend.codes import names as name_codes
+from loma.frontend.codes import syntax as codes
+from loma.frontend.constants import Constant, evaluate
+from loma.frontend.errors import Finding
+from loma.frontend.source import Placed, Source
+from loma.ir.nodes import Direction
+
+ARITHMETIC: Final[dict[type[ast.operator], str]] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%", ast.FloorDiv: "//",
+    ast.Pow: "**", ast.MatMult: "@", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
+    ast.LShift: "<<", ast.RShift: ">>",
+}
+COMPARISONS: Final[dict[type[ast.cmpop], str]] = {
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
+    ast.Is: "is", ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in",
+}
+ALLOWED: Final = frozenset((
+    "+", "-", "*", "/", "//", "%", "**", "&", "|", "^", "<<", ">>",
+    "<", "<=", ">", ">=", "==", "!=",
+))
+DIRECTIONS: Final = {d.value: d for d in Direction}
+FOREIGN: Final[dict[type[ast.expr], tuple[str, str]]] = {
+    ast.Lambda: ("`lambda`", "define a function with `def`"),
+    ast.List: ("a list", "declare an array, `a : Array[float, 3]`, and assign its elements"),
+    ast.Tuple: ("a tuple", "use several variables or a class"),
+    ast.Dict: ("a dictionary", "use a class"),
+    ast.Set: ("a set", "use an array"),
+    ast.ListComp: ("a comprehension", "write a loop"),
+    ast.SetComp: ("a comprehension", "write a loop"),
+    ast.DictComp: ("a comprehension", "write a loop"),
+    ast.GeneratorExp: ("a generator", "write a loop"),
+    ast.JoinedStr: ("a string", ""),
+    ast.NamedExpr: ("`:=`", "write the assignment as a statement of its own"),
+    ast.Starred: ("`*`", ""),
+    ast.Await: ("`await`", ""),
+    ast.Yield: ("`yield`", "write the values to an `Out` array"),
+    ast.YieldFrom: ("`yield`", "write the values to an `Out` array"),
+}
+LITERALS: Final[dict[type, str]] = {
+    str: "a string", bytes: "a byte string", complex: "a complex number",
+    type(None): "`None`", type(...): "`...`",
+}
+
+
+class ExpressionParser:
+    """Turns expressions and types into the surface tree, and collects what is wrong in them."""
+
+    def __init__(self, source: Source, findings: list[Finding]) -> None:
+        self.source = source
+        self.findings = findings
+        self.constants: dict[str, Constant] = {}
+        self.depth = 0
+        self.too_deep = False
+
+    def span(self, node: Placed) -> Span:
+        """Where a piece of Python's tree stands."""
+        return self.source.span(node)
+
+    def report(self, finding: Finding) -> None:
+        """Collects a finding."""
+        self.findings.append(finding)
+
+    def descend(self, node: Placed) -> bool:
+        """Whether one more level is allowed; the first that is not is reported."""
+        if self.depth < codes.DEPTH:
+            self.depth += 1
+            return True
+        if not self.too_deep:
+            self.too_deep = True
+            self.report(codes.too_deep(self.span(node)))
+        return False
+
+    def identifier(self, name: str, span: Span) -> str:
+        """The name of a thing that is defined here."""
+        self.member_name(name, span)
+        if name in self.constants:
+            self.report(name_codes.constant(span, name, self.constants[name].span))
+        return name
+
+    def member_name(self, name: str, span: Span) -> None:
+        """Checks the name of a member, which may also be that of something else."""
+        if not name.isascii():
+            self.report(codes.not_ascii(span, name))
+
+    def expr(self, node: ast.expr) -> surface.Expr:
+        """The expression, or `Bad`."""
+        if not self.descend(node):
+            return surface.Bad(span=self.span(node))
+        try:
+            return self._expr(node)
+        finally:
+            self.depth -= 1
+
+    def _expr(self, node: ast.expr) -> surface.Expr:  # noqa: C901
+        match node:
+            case ast.Name(name) if name in self.constants:
+                return surface.Number(self.constants[name].value, span=self.span(node))
+            case ast.Name(name):
+                return surface.Name(name, span=self.span(node))
+            case ast.Constant():
+                return self._constant(node)
+            case ast.BinOp():
+                return self._arithmetic(node)
+            case ast.UnaryOp():
+                return self._unary(node)
+            case ast.Compare():
+                return self._compare(node)
+            case ast.BoolOp(op, values):
+                word = "and" if isinstance(op, ast.And) else "or"
+                operands = tuple([self.expr(v) for v in values])
+                return surface.Logical(word, operands, span=self.span(node))
+            case ast.IfExp(test, body, orelse):
+                parts = self.expr(test), self.expr(body), self.expr(orelse)
+                return surface.Conditional(*parts, span=self.span(node))
+            case ast.Subscript():
+                return self._subscript(node)
+            case ast.Attribute(base, name):
+                return surface.Member(self.expr(base), name, span=self.span(node))
+            case ast.Call():
+                return self.call(node)
+            case _:
+                return self._foreign(node)
+
+    def _foreign(self, node: ast.expr) -> surface.Expr:
+        span = self.span(node)
+        what, help = FOREIGN.get(type(node), ("this expression", ""))
+        self.report(constructs.expression(span, what, help))
+        return surface.Bad(span=span)
+
+    def _constant(self, node: ast.Constant) -> surface.Expr:
+        value, span = node.value, self.span(node)
+        if isinstance(value, (bool, int, float)):
+            return surface.Number(value, span=span)
+        self.report(constructs.literal(span, LITERALS[type(value)]))
+        return surface.Bad(span=span)
+
+    def _arithmetic(self, node: ast.BinOp) -> surface.Expr:
+        """Sums of thousands of terms lean left: their spine is walked in a loop."""
+        spine = [node]
+        while isinstance(spine[-1].left, ast.BinOp):
+            spine.append(spine[-1].left)
+        if len(spine) > codes.TERMS:
+            self.report(codes.too_deep(self.span(node)))
+            return surface.Bad(span=self.span(node))
+        left = self.expr(spine[-1].left)
+        for step in reversed(spine):
+            left = self._infix(ARITHMETIC[type(step.op)], left, self.expr(step.right),
+                               self.span(step))
+        return left
+
+    def _infix(
+        self, symbol: str, left: surface.Expr, right: surface.Expr, span: Span
+    ) -> surface.Expr:
+        if symbol in ALLOWED:
+            return surface.Binary(symbol, left, right, span=span)
+        self.report(constructs.operator(span, symbol))
+        return surface.Bad(span=span)
+
+    def _compare(self, node: ast.Compare) -> surface.Expr:
+        span = self.span(node)
+        symbols = tuple([COMPARISONS[type(op)] for op in node.ops])
+        operands = tuple([self.expr(x) for x in (node.left, *node.comparators)])
+        if len(symbols) == 1:
+            return self._infix(symbols[0], operands[0], operands[1], span)
+        odd = [s for s in symbols if s not in ALLOWED]
+        if odd:
+            self.report(constructs.operator(span, odd[0]))
+        elif len(symbols) > codes.DEPTH:
+            self.report(codes.too_deep(span))
+        else:
+            return surface.Comparison(symbols, operands, span=span)
+        return surface.Bad(span=span)
+
+    def _unary(self, node: ast.UnaryOp) -> surface.Expr:
+        span, operand = self.span(node), self.expr(node.operand)
+        match node.op:
+            case ast.USub():
+                return surface.Unary("-", operand, span=span)
+            case ast.Not():
+                return surface.Unary("not", operand, span=span)
+            case ast.UAdd():
+                self.report(constructs.expression(span, "unary `+`", "delete the `+`"))
+            case _:
+                return surface.Unary("~", operand, span=span)
+        return surface.Bad(span=span)
+
+    def _subscript(self, node: ast.Subscript) -> surface.Expr:
+        span, base = self.span(node), self.expr(node.value)
+        if isinstance(node.slice, (ast.Slice, ast.Tuple)):
+            self.report(constructs.slices(self.span(node.slice)))
+            return surface.Bad(span=span)
+        return surface.Index(base, self.expr(node.slice), span=span)
+
+    def call(self, node: ast.Call) -> surface.Call | surface.Bad:
+        """The call, or `Bad`."""
+        span = self.span(node)
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                self.report(codes.keyword_operand(self.span(keyword), ""))
+        keywords = tuple([surface.Keyword(k.arg or "", self.expr(k.value), span=self.span(k))
+                          for k in node.keywords])
+        args = tuple([self._operand(a) for a in node.args])
+        if not isinstance(node.func, ast.Name):
+            self.report(constructs.callee(self.span(node.func)))
+            return surface.Bad(span=span)
+        if any(not k.name for k in keywords):
+            return surface.Bad(span=span)
+        return surface.Call(node.func.id, args, keywords, span=span)
+
+    def _operand(self, node: ast.expr) -> surface.Expr:
+        if isinstance(node, ast.Starred):
+            self.report(codes.keyword_operand(self.span(node), ""))
+            return surface.Bad(span=self.span(node))
+        return self.expr(node)
+
+    def _size(self, node: ast.expr) -> surface.Expr:
+        """The length of an array; a number if it is known."""
+        value = evaluate(node, self.constants)
+        if value is None:
+            return self.expr(node)
+        return surface.Number(value, span=self.span(node))
+
+    def type(self, node: ast.expr) -> surface.TypeExpr:
+        """The type that an annotation names, or `BadType`."""
+        span = self.span(node)
+        if not self.descend(node):
+            return surface.BadType(span=span)
+        try:
+            return self._type(node, span)
+        finally:
+            self.depth -= 1
+
+    def _type(self, node: ast.expr, span: Span) -> surface.TypeExpr:
+        match node:
+            case ast.Name(("In" | "Out" | "InOut") as name):
+                self.report(codes.misplaced_direction(span, name))
+                return surface.BadType(span=span)
+            case ast.Name(name):
+                return surface.NamedType(name, span=span)
+            case ast.Subscript(ast.Name("Array"), ast.Tuple([element, ast.Constant(x)])) if (
+                x is ...
+            ):
+                return surface.ArrayTypeExpr(self.type(element), growable=True, span=span)
+            case ast.Subscript(ast.Name("Array"), ast.Tuple([element, size])):
+                return surface.ArrayTypeExpr(self.type(element), self._size(size), span=span)
+            case ast.Subscript(ast.Name("Array"), element) if not isinstance(element, ast.Tuple):
+                return surface.ArrayTypeExpr(self.type(element), span=span)
+            case ast.Subscript(ast.Name("Diff"), inner):
+                return surface.DiffTypeExpr(self.type(inner), span=span)
+            case ast.Subscript(ast.Name(("In" | "Out" | "InOut") as name)):
+                self.report(codes.misplaced_direction(span, name))
+                return surface.BadType(span=span)
+            case _:
+                self.report(codes.bad_type(span))
+                return surface.BadType(span=span)

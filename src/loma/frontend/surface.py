@@ -1,0 +1,340 @@
+"""The untyped surface tree: what the parser yields and the checker reads; each knows its span.
+
+    Module   = structs, functions, derivatives           (in source order)
+    TypeExpr = NamedType | ArrayTypeExpr | DiffTypeExpr | BadType
+    Expr     = Number | Name | Index | Member | Unary | Binary | Comparison | Logical | Conditional
+             | Call | Bad
+    Stmt     = Declare | Assign | Augment | If | While | For | Return | Break | Continue | CallStmt
+             | Assert
+
+`Bad` and `BadType` stand where the parser has already reported something. The parser has replaced
+the names of constants by their values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from loma.diagnostics import NOWHERE, Span
+from loma.ir.derived import Mode
+from loma.ir.nodes import Direction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """Any part of the tree."""
+
+    span: Span = field(default=NOWHERE, kw_only=True, repr=False)
+
+    @property
+    def lineno(self) -> int:
+        """The line, under the name that Python's `ast` gives it."""
+        return self.span.line
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedType(Node):
+    """int, float, a struct ..."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayTypeExpr(Node):
+    """Array[element], Array[element, size] or Array[element, ...] (growable)."""
+
+    element: TypeExpr
+    size: Expr | None = None
+    growable: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DiffTypeExpr(Node):
+    """Diff[inner]."""
+
+    inner: TypeExpr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BadType(Node):
+    """A type that has already been reported."""
+
+
+TypeExpr: TypeAlias = NamedType | ArrayTypeExpr | DiffTypeExpr | BadType
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Number(Node):
+    """A number or truth value as written."""
+
+    value: float | int | bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Name(Node):
+    """A variable."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Index(Node):
+    """base[index]."""
+
+    base: Expr
+    index: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member(Node):
+    """base.field."""
+
+    base: Expr
+    field: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unary(Node):
+    """`-operand` or `not operand`."""
+
+    operator: str
+    operand: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Binary(Node):
+    """Arithmetic or comparison."""
+
+    operator: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison(Node):
+    """a < b <= c: two or more comparisons, each operand evaluated once."""
+
+    operators: tuple[str, ...]
+    operands: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Logical(Node):
+    """`and` or `or` of two or more operands."""
+
+    operator: str
+    operands: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditional(Node):
+    """then if cond else orelse."""
+
+    cond: Expr
+    then: Expr
+    orelse: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keyword(Node):
+    """name=value in a call."""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call(Node):
+    """function(args, keywords)."""
+
+    function: str
+    args: tuple[Expr, ...]
+    keywords: tuple[Keyword, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bad(Node):
+    """An expression that has already been reported."""
+
+
+Expr: TypeAlias = (
+    Number
+    | Name
+    | Index
+    | Member
+    | Unary
+    | Binary
+    | Comparison
+    | Logical
+    | Conditional
+    | Call
+    | Bad
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Declare(Node):
+    """name : type [= value]."""
+
+    name: str
+    type: TypeExpr
+    value: Expr | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assign(Node):
+    """target = value."""
+
+    target: Expr
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Augment(Node):
+    """target operator= value."""
+
+    target: Expr
+    operator: str
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class If(Node):
+    """if / elif / else; `elif` is an If in orelse."""
+
+    cond: Expr
+    then: tuple[Stmt, ...]
+    orelse: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class While(Node):
+    """while, with the hint `max_iter` where it was written."""
+
+    cond: Expr
+    body: tuple[Stmt, ...]
+    max_iter: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class For(Node):
+    """for name in range(start, stop, step)."""
+
+    name: str
+    start: Expr
+    stop: Expr
+    step: int
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Return(Node):
+    """return [value]."""
+
+    value: Expr | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Break(Node):
+    """break."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Continue(Node):
+    """continue."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CallStmt(Node):
+    """A call as a statement."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assert(Node):
+    """assert cond [, "message"]."""
+
+    cond: Expr
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BadStmt(Node):
+    """A statement that has already been reported; it may do anything."""
+
+
+Stmt: TypeAlias = (
+    Declare
+    | Assign
+    | Augment
+    | If
+    | While
+    | For
+    | Return
+    | Break
+    | Continue
+    | CallStmt
+    | Assert
+    | BadStmt
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arg(Node):
+    """An argument of a function."""
+
+    name: str
+    direction: Direction
+    type: TypeExpr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function(Node):
+    """def; `name_span` is where its name stands."""
+
+    name: str
+    args: tuple[Arg, ...]
+    result: TypeExpr | None
+    body: tuple[Stmt, ...]
+    simd: bool
+    name_span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StructMember(Node):
+    """name : type [= default] inside a class."""
+
+    name: str
+    type: TypeExpr
+    default: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Struct(Node):
+    """class; `name_span` is where its name stands."""
+
+    name: str
+    members: tuple[StructMember, ...]
+    name_span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Derivative(Node):
+    """name = fwd_diff(primal) or rev_diff(primal)."""
+
+    name: str
+    mode: Mode
+    primal: str
+    primal_span: Span
+
+
+Definition: TypeAlias = Function | Struct | Derivative
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Module(Node):
+    """A file's definitions, in source order."""
+
+    definitions: tuple[Definition, ...]
