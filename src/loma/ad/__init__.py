@@ -1,0 +1,1 @@
+"""Differentiation: core IR to core IR, closed under nesting."""

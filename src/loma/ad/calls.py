@@ -1,0 +1,83 @@
+"""Reverse rules for calls, by split mode: the callee's tape lies between its two halves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from loma.ad.adjoints import Adjoints
+from loma.ad.layouts import adjoint_parts, primal_parts
+from loma.ad.memory import MemoryRules
+from loma.ad.places import Dropped, Given, LastWrite, Overlay, Plain
+from loma.ad.state import Halves, Layout
+from loma.ir.analysis.activity import differentiable
+from loma.ir.nodes import Call, Op, Operand, Var
+from loma.ir.types import Ref
+
+
+class CallRules(MemoryRules):
+    """What calls another function."""
+
+    def call(self, op: Call, env: Adjoints) -> list[Op]:
+        """Forward: aug, which leaves a tape. Reverse: adj, which consumes it."""
+        self.check_operands(op)
+        passive = not any(self.active(x) for x in (*op.args, *op.outs))
+        if passive and not any(self.is_overlaid(x) for x in op.args):
+            return [op]
+        halves = self.split_of(op, self)
+        args: list[Operand] = []
+        temporaries: list[tuple[Operand, Var]] = []
+        for i, x in enumerate(op.args):
+            if isinstance(x, Var) and isinstance(x.type, Ref):
+                args += self.memory_operand(x, i in halves.stable, halves.layouts.get(i))
+            elif x.type is not None and not isinstance(x.type, Ref) and x.type.is_float:
+                adjoint = self.b.alloc(x.type, f"adj_{x.name if isinstance(x, Var) else 'arg'}")
+                args.append(adjoint)
+                temporaries.append((x, adjoint))
+        seeds = [env.get_or_zero(v) for v in op.outs if v.scalar.is_float]
+        self.b.emit(Call(halves.adj, (*args, self.tape(), *seeds), (), span=op.span))
+        for x, adjoint in temporaries:
+            env.add(x, self.b.load(adjoint, (), "adj"))
+        return [replace(op, function=halves.aug, args=self.forward_operands(op, halves))]
+
+    def memory_operand(self, x: Var, stable: bool, layout: Layout | None) -> list[Operand]:
+        """What the adj half takes for a root: the primal if it stays, and the adjoint."""
+        found: list[Operand] = [x] if stable else []
+        if differentiable(x, self.structs):
+            last = layout is not None and layout.last_write
+            found += adjoint_parts(self, x).roots if last else (self.shadow(x),)
+        return found
+
+    def forward_operands(self, op: Call, halves: Halves) -> tuple[Operand, ...]:
+        """What the aug half takes: the operands, overlaid ones in parts, and the tape."""
+        found: list[Operand] = []
+        for i, x in enumerate(op.args):
+            if i == halves.tape_at:
+                found.append(self.tape())
+            layout = halves.layouts.get(i)
+            if isinstance(x, Var) and layout is not None and layout.overlaid:
+                found += primal_parts(self, x).roots
+            else:
+                found.append(x)
+        return (*found, self.tape()) if halves.tape_at == len(op.args) else tuple(found)
+
+    def is_overlaid(self, x: Operand) -> bool:
+        """Whether an operand is a root that has no memory of its own."""
+        return isinstance(x, Var) and isinstance(self.primal.get(self.root_base(x)), Overlay)
+
+    def check_operands(self, op: Call) -> None:
+        """Refuses operands that cannot be passed on: parts of what is not plain memory."""
+        for x in op.args:
+            if not isinstance(x, Var):
+                continue
+            base = self.root_base(x)
+            primal = self.primal.get(base, Plain())
+            adjoint = self.adjoint.get(base)
+            whole = x is base and not isinstance(primal, Dropped) and not isinstance(adjoint, Given)
+            plain = isinstance(primal, Plain) and not isinstance(adjoint, Given | LastWrite)
+            if not whole and not plain:
+                raise self.refuse(
+                    op.span,
+                    f"a part of `{base.name}` is passed to a function that is not inlined "
+                    "(it is recursive)",
+                    "pass the whole array and an index",
+                )

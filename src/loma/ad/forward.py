@@ -1,0 +1,364 @@
+"""Forward mode: a tangent beside every value, a dual beside every float in memory.
+
+    forward(f): f's parameters with every type mapped to Diff; memory holds {val, dval} pairs.
+
+A value that does not depend on an input has no tangent at all (None), so nothing is spent on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from loma.ad.rules import tangent
+from loma.ir.analysis.activity import Activity
+from loma.ir.builder import Builder, type_of
+from loma.ir.derived import DVAL, RETURN, VAL, diff_type, forward_signature
+from loma.ir.nodes import (
+    Accum,
+    Alloc,
+    Apply,
+    Call,
+    Check,
+    Const,
+    For,
+    Function,
+    If,
+    Load,
+    LoadRef,
+    Module,
+    Op,
+    Operand,
+    Parallel,
+    Path,
+    Pop,
+    Push,
+    Region,
+    Store,
+    StoreRef,
+    Var,
+    View,
+    While,
+)
+from loma.ir.traverse import clone_region
+from loma.ir.types import Ref, Scalar
+
+NameOf = Callable[[str], str]
+
+
+def forward(f: Function, name: str, module: Module, name_of: NameOf) -> Function:
+    """The forward derivative of `f`; `name_of(g)` gives the name of the forward derivative of g."""
+    return _Forward(f, module, name_of).function(name)
+
+
+class _Forward:
+    """The transform of one function: `val` and `dot` map primal variables to their images."""
+
+    def __init__(self, f: Function, module: Module, name_of: NameOf) -> None:
+        self.f = f
+        self.module = module
+        self.name_of = name_of
+        self.activity = Activity(f, module.structs)
+        self.b = Builder(module.structs, f.span)
+        self.val: dict[Var, Operand] = {}
+        self.dot: dict[Var, Operand | None] = {}
+
+    def function(self, name: str) -> Function:
+        """The derivative as a whole."""
+        params = [self.parameter(p) for p in self.f.params]
+        self.ops(self.f.body.ops)
+        yields: tuple[Operand, ...] = ()
+        match self.f.signature.result:
+            case Scalar() as s if s.is_float:
+                dual = diff_type(s, self.module.float_type)
+                out = Var(RETURN, Ref(dual))
+                params.insert(len(params) - (1 if self.f.signature.simd else 0), out)
+                y = self.f.body.yields[0]
+                self.b.store(out, (VAL,), self.value(y))
+                self.b.store(out, (DVAL,), self.tangent_or_zero(y))
+            case _:
+                yields = tuple(self.value(y) for y in self.f.body.yields)
+        body = clone_region(Region((), self.kernel(self.b.ops), yields), {})
+        signature = forward_signature(self.f.signature, self.module.float_type)
+        return Function(name, tuple(params), body, signature, self.f.span, self.f.exported)
+
+    def kernel(self, ops: list[Op]) -> tuple[Op, ...]:
+        """The operations of the body; in a kernel, each thread takes the duals of its parameters
+        apart.
+        """
+        if not self.f.signature.simd:
+            return tuple(ops)
+        *entry, threads = ops
+        assert isinstance(threads, Parallel), "the body of a kernel is one parallel loop"
+        body = replace(threads.body, ops=(*entry, *threads.body.ops))
+        return (replace(threads, body=body),)
+
+    def parameter(self, p: Var) -> Var:
+        """The parameter's image; a float is taken apart at the entry of the function."""
+        if isinstance(p.type, Ref):
+            new = Var(p.name, self.dual_ref(p.type))
+        elif p.type.is_float:
+            new = Var(p.name, Ref(diff_type(p.type, self.module.float_type)))
+            self.val[p] = self.b.load(new, (VAL,), p.name)
+            self.dot[p] = self.b.load(new, (DVAL,), f"d_{p.name}")
+            return new
+        else:
+            new = p
+        self.val[p] = new
+        return new
+
+    def dual_ref(self, t: Ref) -> Ref:
+        """The type of a root's image."""
+        return Ref(diff_type(t.content, self.module.float_type), t.growable)
+
+    # Operands.
+
+    def value(self, x: Operand) -> Operand:
+        """The image of a value."""
+        return x if isinstance(x, Const) else self.val.get(x, x)
+
+    def root(self, x: Var) -> Var:
+        """The image of a root."""
+        new = self.val[x]
+        assert isinstance(new, Var), f"root {x.name} has no image"
+        return new
+
+    def tangent(self, x: Operand) -> Operand | None:
+        """The tangent of a value, None where it is zero by structure."""
+        return None if isinstance(x, Const) else self.dot.get(x)
+
+    def tangent_or_zero(self, x: Operand) -> Operand:
+        """The tangent of a value, written out."""
+        dot = self.tangent(x)
+        return self.b.number(0.0, x) if dot is None else dot
+
+    def path(self, p: Path) -> Path:
+        """The image of a path."""
+        return tuple(x if isinstance(x, str) else self.value(x) for x in p)
+
+    def varied(self, v: Var) -> bool:
+        """Whether a bound variable gets a tangent."""
+        return isinstance(v.type, Scalar) and v.type.is_float and self.activity.is_varied(v)
+
+    def bind(self, v: Var) -> list[Var]:
+        """Fresh images of a variable: its value, then its tangent if it has one."""
+        image = Var(v.name, v.type)
+        self.val[v] = image
+        if not self.varied(v):
+            return [image]
+        dot = Var(f"d_{v.name}", v.type)
+        self.dot[v] = dot
+        return [image, dot]
+
+    def binds(self, vs: tuple[Var, ...]) -> tuple[Var, ...]:
+        """Fresh images of several variables, in order."""
+        return tuple(image for v in vs for image in self.bind(v))
+
+    def pairs(self, xs: tuple[Operand, ...], like: tuple[Var, ...]) -> tuple[Operand, ...]:
+        """The operands that fill the images of `like`: value, then tangent where there is one."""
+        found: list[Operand] = []
+        for x, v in zip(xs, like, strict=True):
+            found.append(self.value(x))
+            if self.varied(v):
+                found.append(self.tangent_or_zero(x))
+        return tuple(found)
+
+    # Operations.
+
+    def ops(self, ops: tuple[Op, ...]) -> None:
+        """Emits the images of operations."""
+        for op in ops:
+            self.b.span = op.span
+            self.op(op)
+
+    def region(self, region: Region, outs: tuple[Var, ...]) -> Region:
+        """The image of a nested region that fills the images of `outs`."""
+        args = self.binds(region.args)
+        with self.b.nested() as inner:
+            self.ops(region.ops)
+            yields = self.pairs(region.yields, outs)
+        return Region(args, tuple(inner), yields)
+
+    def op(self, op: Op) -> None:  # noqa: C901, PLR0915 - one dispatch
+        """Emits the image of one operation."""
+        match op:
+            case Apply():
+                self.apply(op)
+            case Load():
+                self.load(op)
+            case Store() | Accum():
+                self.write(op)
+            case View(root, path, out) | LoadRef(root, path, out):
+                new = Var(out.name, self.dual_ref(_ref(out)))
+                self.val[out] = new
+                self.b.emit(replace(op, root=self.root(root), path=self.path(path), out=new))
+            case StoreRef(root, path, value):
+                self.b.emit(
+                    replace(op, root=self.root(root), path=self.path(path), value=self.root(value))
+                )
+            case Alloc(out, count):
+                new = Var(out.name, self.dual_ref(_ref(out)))
+                self.val[out] = new
+                self.b.emit(
+                    replace(op, out=new, count=None if count is None else self.value(count))
+                )
+            case Push(tape, values):
+                self.b.emit(replace(op, tape=self.root(tape), values=self.frame(values)))
+            case Pop(tape, outs):
+                self.pop(op, tape, outs)
+            case Check(cond):
+                self.b.emit(replace(op, cond=self.value(cond)))
+            case Call():
+                self.call(op)
+            case _:
+                self.control(op)
+
+    def apply(self, op: Apply) -> None:
+        """A scalar operation and its tangent."""
+        image = replace(
+            op, args=tuple(self.value(x) for x in op.args), out=Var(op.out.name, op.out.scalar)
+        )
+        self.b.emit(image)
+        self.val[op.out] = image.out
+        if self.varied(op.out):
+            dot = tangent(self.b, image, tuple(self.tangent(x) for x in op.args))
+            self.dot[op.out] = dot
+
+    def load(self, op: Load) -> None:
+        """A load from a place or from its dual."""
+        root, path = self.root(op.root), self.path(op.path)
+        if not op.out.scalar.is_float:
+            self.val[op.out] = self.b.load(root, path, op.out.name)
+            return
+        self.val[op.out] = self.b.load(root, (*path, VAL), op.out.name)
+        if self.varied(op.out):
+            self.dot[op.out] = self.b.load(root, (*path, DVAL), f"d_{op.out.name}")
+
+    def write(self, op: Store | Accum) -> None:
+        """A store or an addition to a place or to its dual."""
+        root, path = self.root(op.root), self.path(op.path)
+        emit = self.b.store if isinstance(op, Store) else self.b.accum
+        if not type_of(op.value).is_float:
+            emit(root, path, self.value(op.value))
+            return
+        dot = self.tangent(op.value)
+        emit(root, (*path, VAL), self.value(op.value))
+        if isinstance(op, Store) or dot is not None:
+            emit(root, (*path, DVAL), self.tangent_or_zero(op.value))
+
+    def frame(self, values: tuple[Operand, ...]) -> tuple[Operand, ...]:
+        """What goes onto a tape for `values`: every float with its tangent."""
+        found: list[Operand] = []
+        for x in values:
+            found.append(self.value(x))
+            if type_of(x).is_float:
+                found.append(self.tangent_or_zero(x))
+        return tuple(found)
+
+    def pop(self, op: Pop, tape: Var, outs: tuple[Var, ...]) -> None:
+        """The frame that `frame` pushed."""
+        images: list[Var] = []
+        for v in outs:
+            image = Var(v.name, v.type)
+            self.val[v] = image
+            images.append(image)
+            if v.scalar.is_float:
+                dot = Var(f"d_{v.name}", v.type)
+                self.dot[v] = dot
+                images.append(dot)
+        self.b.emit(replace(op, tape=self.root(tape), outs=tuple(images)))
+
+    def call(self, op: Call) -> None:
+        """A call of the derivative: floats travel as duals in memory."""
+        args = [self.argument(x) for x in op.args]
+        name = self.name_of(op.function)
+        if not op.outs or not op.outs[0].scalar.is_float:
+            outs = self.binds(op.outs)
+            self.b.emit(replace(op, function=name, args=tuple(args), outs=outs))
+            return
+        (out,) = op.outs
+        result = self.b.alloc(diff_type(out.scalar, self.module.float_type), out.name)
+        self.b.emit(replace(op, function=name, args=(*args, result), outs=()))
+        self.val[out] = self.b.load(result, (VAL,), out.name)
+        self.dot[out] = self.b.load(result, (DVAL,), f"d_{out.name}")
+
+    def argument(self, x: Operand) -> Operand:
+        """The operand of a call: a root's image, or a fresh dual for a float."""
+        if isinstance(x.type, Ref):
+            assert isinstance(x, Var), "roots are variables"
+            return self.root(x)
+        if not x.type.is_float:
+            return self.value(x)
+        name = x.name if isinstance(x, Var) else "arg"
+        dual = self.b.alloc(diff_type(x.type, self.module.float_type), f"d_{name}")
+        self.b.store(dual, (VAL,), self.value(x))
+        self.b.store(dual, (DVAL,), self.tangent_or_zero(x))
+        return dual
+
+    def control(self, op: Op) -> None:
+        """The image of an operation with regions."""
+        match op:
+            case If(cond, then, orelse, outs):
+                then_, orelse_ = self.region(then, outs), self.region(orelse, outs)
+                self.b.emit(
+                    replace(
+                        op, cond=self.value(cond), then=then_, orelse=orelse_, outs=self.binds(outs)
+                    )
+                )
+            case For(start, count, _, inits, body, outs):
+                carried = body.args[1:]
+                first = self.pairs(inits, carried)
+                image = self.region(body, carried)
+                self.b.emit(
+                    replace(
+                        op,
+                        start=self.value(start),
+                        count=self.value(count),
+                        inits=first,
+                        body=image,
+                        outs=self.binds_like(outs, carried),
+                    )
+                )
+            case While(inits, cond, body, outs):
+                first = self.pairs(inits, body.args)
+                test = Region(self.binds_like(cond.args, body.args), *self.condition(cond))
+                image = self.region(body, body.args)
+                self.b.emit(
+                    replace(
+                        op,
+                        inits=first,
+                        cond=test,
+                        body=image,
+                        outs=self.binds_like(outs, body.args),
+                    )
+                )
+            case Parallel(count, body, outs):
+                image = self.region(body, outs)
+                self.b.emit(replace(op, count=self.value(count), body=image, outs=self.binds(outs)))
+            case _:
+                raise AssertionError(f"{type(op).__name__} has no regions")
+
+    def condition(self, cond: Region) -> tuple[tuple[Op, ...], tuple[Operand, ...]]:
+        """The image of a loop's condition: its operations and what they yield."""
+        with self.b.nested() as inner:
+            self.ops(cond.ops)
+            yields = tuple(self.value(y) for y in cond.yields)
+        return tuple(inner), yields
+
+    def binds_like(self, vs: tuple[Var, ...], like: tuple[Var, ...]) -> tuple[Var, ...]:
+        """Fresh images of `vs`, with a tangent wherever the variable of `like` has one."""
+        images: list[Var] = []
+        for v, model in zip(vs, like, strict=True):
+            image = Var(v.name, v.type)
+            self.val[v] = image
+            images.append(image)
+            if self.varied(model):
+                dot = Var(f"d_{v.name}", v.type)
+                self.dot[v] = dot
+                images.append(dot)
+        return tuple(images)
+
+
+def _ref(v: Var) -> Ref:
+    assert isinstance(v.type, Ref), f"{v.name} is not a root"
+    return v.type

@@ -1,0 +1,212 @@
+"""Reverse rules for memory: loads, stores, additions, allocations, tapes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from loma.ad.adjoints import Adjoints
+from loma.ad.places import Adjoint, Dropped, Given, LastWrite, Overlay, Plain, Shadow
+from loma.ad.state import State
+from loma.diagnostics import Span
+from loma.ir.analysis.activity import differentiable
+from loma.ir.builder import type_of
+from loma.ir.nodes import (
+    Accum,
+    Alloc,
+    Apply,
+    Call,
+    Load,
+    LoadRef,
+    Op,
+    Operand,
+    Path,
+    Pop,
+    Push,
+    Region,
+    Store,
+    StoreRef,
+    Var,
+    View,
+)
+from loma.ir.traverse import map_regions
+
+
+class MemoryRules(State):
+    """What reads or writes a root."""
+
+    def place(self, root: Var) -> Adjoint | None:
+        """The adjoint policy of a root; None where no derivative flows."""
+        return self.adjoint.get(self.root_base(root)) if self.active(root) else None
+
+    def shadow(self, root: Var) -> Var:
+        """The adjoint memory of a root; views and pointers are followed in the shadow as in the
+        primal.
+        """
+        policy = self.adjoint[self.root_base(root)]
+        if self.root_base(root) is root:
+            return policy.root
+        op = self.defs[root]
+        assert isinstance(op, View | LoadRef), f"{root.name} is not part of a root"
+        above = self.shadow(op.root)
+        return (
+            self.b.view(above, op.path, f"adj_{root.name}")
+            if isinstance(op, View)
+            else self.b.load_ref(above, op.path, f"adj_{root.name}")
+        )
+
+    def load(self, op: Load, env: Adjoints) -> list[Op]:
+        """x = root[path]: adj_root[path] += adj_x."""
+        g = env.get(op.out)
+        match self.place(op.root):
+            case Shadow() if g is not None:
+                self.b.accum(self.shadow(op.root), op.path, g)
+            case LastWrite() as last if g is not None:
+                last.add(self.b, self.whole_path(op.root, op.path, op.span), g)
+            case Given() if g is not None:
+                raise self.refuse(
+                    op.span,
+                    "an Out element is read back through a pointer",
+                    "declare the argument InOut",
+                )
+        return self.forward_load(op)
+
+    def forward_load(self, op: Load) -> list[Op]:
+        """The forward code of a load."""
+        if op.out in self.absent:
+            return [replace(op, root=self.absent[op.out])]
+        match self.primal.get(self.root_base(op.root), Plain()):
+            case Overlay() as overlay:
+                return self.overlay_load(op, overlay)
+            case Dropped():
+                raise AssertionError("a dropped root is read")
+        return [op]
+
+    def forward_only(self, region: Region) -> Region:
+        """The forward code of a region that is not reversed: a loop's condition, which only
+        reads.
+        """
+        ops: list[Op] = []
+        for op in region.ops:
+            self.b.span = op.span
+            match op:
+                case Load():
+                    ops += self.forward_load(op)
+                case Call() if any(self.has_no_memory(x) for x in op.args):
+                    raise self.refuse(
+                        op.span,
+                        "a loop's condition passes an Out or InOut array to a function that is "
+                        "not inlined (it is recursive)",
+                        "call it before the loop and at the end of its body",
+                    )
+                case _:
+                    ops.append(map_regions(op, self.forward_only))
+        return Region(region.args, tuple(ops), region.yields)
+
+    def has_no_memory(self, x: Operand) -> bool:
+        """Whether an operand is a root without plain primal memory."""
+        return isinstance(x, Var) and not isinstance(
+            self.primal.get(self.root_base(x), Plain()), Plain
+        )
+
+    def overlay_load(self, op: Load, overlay: Overlay) -> list[Op]:
+        """The forward code of a load that may see an earlier write of this run."""
+        with self.b.nested() as ops:
+            value = overlay.load(self.b, self.whole_path(op.root, op.path, op.span), op.out.scalar)
+            assert isinstance(value, Var), "an overlay gives a loaded value"
+        last = ops[-1]
+        assert isinstance(last, Load | Apply), "an overlay ends in a load or a select"
+        return [*ops[:-1], replace(last, out=op.out)]
+
+    def whole_path(self, root: Var, path: Path, span: Span) -> Path:
+        """The path from the base root; refused where it crosses a pointer."""
+        if self.root_base(root) is root:
+            return path
+        op = self.defs[root]
+        if isinstance(op, View):
+            return self.whole_path(op.root, (*op.path, *path), span)
+        raise self.refuse(
+            span,
+            f"rows of `{self.root_base(root).name}`, a nested Out or InOut array, are overwritten "
+            "or read back",
+            "write each element once, or use one array with computed indices",
+        )
+
+    def store(self, op: Store, env: Adjoints) -> list[Op]:
+        """root[path] = v: adj_v += adj_root[path]; adj_root[path] = 0."""
+        if type_of(op.value).is_float:
+            self.reverse_store(op, env)
+        match self.primal.get(self.root_base(op.root), Plain()):
+            case Dropped():
+                return []
+            case Overlay() as overlay:
+                with self.b.nested() as ops:
+                    overlay.store(self.b, self.whole_path(op.root, op.path, op.span), op.value)
+                return ops
+        return [op]
+
+    def reverse_store(self, op: Store, env: Adjoints) -> None:
+        """The reverse code of a store."""
+        b, wanted = self.b, self.active(op.value)
+        match self.place(op.root):
+            case Shadow():
+                root = self.shadow(op.root)
+                if wanted:
+                    env.add(op.value, b.load(root, op.path, "adj"))
+                b.store(root, op.path, b.number(0.0, op.value))
+            case Given():
+                if wanted:
+                    env.add(op.value, b.load(self.shadow(op.root), op.path, "adj"))
+            case LastWrite() as last:
+                path = self.whole_path(op.root, op.path, op.span)
+                if wanted:
+                    env.add(op.value, last.read(b, path, type_of(op.value)))
+                last.kill(b, path, type_of(op.value))
+
+    def accum(self, op: Accum, env: Adjoints) -> list[Op]:
+        """root[path] += v: adj_v += adj_root[path], which stays."""
+        b = self.b
+        if self.active(op.value):
+            match self.place(op.root):
+                case Shadow() | Given():
+                    env.add(op.value, b.load(self.shadow(op.root), op.path, "adj"))
+                case LastWrite() as last:
+                    path = self.whole_path(op.root, op.path, op.span)
+                    env.add(op.value, last.read(b, path, type_of(op.value)))
+        match self.primal.get(self.root_base(op.root), Plain()):
+            case Dropped():
+                return []
+            case Overlay() as overlay:
+                path = self.whole_path(op.root, op.path, op.span)
+                with b.nested() as ops:
+                    overlay.add(b, path, op.value)
+                return ops
+        return [op]
+
+    def alloc(self, op: Alloc) -> None:
+        """A local root: its adjoint lives in the reverse scope, zeroed."""
+        if op.out in self.adjoint:
+            self.prologues[-1].append(Alloc(self.adjoint[op.out].root, op.count, span=op.span))
+
+    def store_ref(self, op: StoreRef) -> None:
+        """A pointer stored in memory: its shadow would have to be kept in step."""
+        if differentiable(op.value, self.structs):
+            raise self.refuse(
+                op.span,
+                "an array is assigned to a pointer member that stays in memory",
+                "pass the array as an argument of its own",
+            )
+
+    def tape_op(self, op: Push | Pop, env: Adjoints) -> None:
+        """push and pop are each other's adjoints, on a tape of adjoints."""
+        if not isinstance(self.place(op.tape), Shadow):
+            return
+        tape = self.shadow(op.tape)
+        if isinstance(op, Push):
+            floats = [(x, Var("adj", type_of(x))) for x in op.values if type_of(x).is_float]
+            if floats:
+                self.b.emit(Pop(tape, tuple(v for _, v in floats), span=op.span))
+            for x, v in floats:
+                env.add(x, v)
+        elif any(v.scalar.is_float for v in op.outs):
+            adjoints = tuple(env.get_or_zero(v) for v in op.outs if v.scalar.is_float)
+            self.b.emit(Push(tape, adjoints, span=op.span))

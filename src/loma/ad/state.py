@@ -1,0 +1,120 @@
+"""What the rules of reverse mode share: the roots of one body with their policies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from loma.ad.adjoints import Adjoints
+from loma.ad.errors import NotDifferentiable
+from loma.ad.places import Adjoint, Primal, Shadow
+from loma.diagnostics import Span
+from loma.ir.analysis.activity import Activity, differentiable
+from loma.ir.analysis.reload import Reloads
+from loma.ir.builder import Builder
+from loma.ir.nodes import (
+    Alloc,
+    Call,
+    Function,
+    Module,
+    Op,
+    Operand,
+    Region,
+    Var,
+)
+from loma.ir.traverse import outs, walk
+from loma.ir.types import TAPE, Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a memory operand of a split call is represented, where it is not plain memory.
+
+    `overlaid`: the primal is an overlay, with or without `incoming` data below it. `last_write`:
+    the adjoint is the caller's, read at the last write.
+    """
+
+    overlaid: bool = False
+    incoming: bool = False
+    last_write: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """The split derivative of a callee.
+
+    `aug` takes a tape at position `tape_at` of its arguments; `adj` takes, of the operands in
+    memory, those whose content is `stable` between the halves.
+    """
+
+    aug: str
+    adj: str
+    tape_at: int
+    stable: frozenset[int]
+    layouts: Mapping[int, Layout]
+
+
+@dataclass(slots=True)
+class Joint:
+    """A scope in which both sweeps run: what is allocated at its start, and its tape."""
+
+    start: list[Op] = field(default_factory=list)
+    tape: Var | None = None
+
+
+SplitOf = Callable[[Call, "State"], Halves]
+
+
+class State:
+    """The state of the reverse transform of one body; subclasses add the rules."""
+
+    def __init__(self, f: Function, module: Module, reloads: Reloads, split_of: SplitOf) -> None:
+        self.f = f
+        self.structs = module.structs
+        self.reloads = reloads
+        self.split_of = split_of
+        self.activity = Activity(f, module.structs)
+        self.base = self.activity.base
+        self.defs: dict[Var, Op] = {v: op for op in walk(f.body) for v in outs(op)}
+        self.b = Builder(module.structs, f.span)
+        self.primal: dict[Var, Primal] = {}
+        self.adjoint: dict[Var, Adjoint] = {
+            v: Shadow(Var(f"adj_{v.name}", v.type))
+            for v, op in self.defs.items()
+            if isinstance(op, Alloc) and differentiable(v, module.structs)
+        }
+        self.joint = Joint()
+        self.prologues: list[list[Op]] = [[]]
+        self.is_level = False
+        self.absent: dict[Var, Var] = {}
+
+    # Small questions.
+
+    def refuse(self, span: Span, reason: str, help: str) -> NotDifferentiable:
+        """The error that names a line and a reason."""
+        return NotDifferentiable(self.f.name, span, reason, help)
+
+    def active(self, v: Operand) -> bool:
+        """Whether derivatives flow through a value or root."""
+        return self.activity.active(v)
+
+    def root_base(self, root: Var) -> Var:
+        """The parameter or allocation that a root stems from."""
+        return self.base.get(root, root)
+
+    def adjoints(self) -> Adjoints:
+        """A fresh set of adjoints."""
+        return Adjoints(self.b, self.active)
+
+    def tape(self) -> Var:
+        """The tape of the joint scope, made at its first use."""
+        if self.joint.tape is None:
+            self.joint.tape = Var("tape", Ref(TAPE))
+            self.joint.start.append(Alloc(self.joint.tape))
+        return self.joint.tape
+
+    def sweep(
+        self, region: Region, env: Adjoints, seeds: Iterable[Operand | None]
+    ) -> tuple[list[Op], list[Op]]:
+        """Forward and reverse operations of a region whose yields have the given adjoints."""
+        raise NotImplementedError
