@@ -1,0 +1,71 @@
+"""What a backend is: it turns a core module into something that can be loaded and called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from loma.ir.nodes import Module
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to compile.
+
+    `strict`: no reassociation, no contraction. `output`: where to write the shared library,
+    without suffix (None: a private place). `cache`: whether compiled objects may be read from and
+    written to the disk cache.
+    """
+
+    strict: bool = False
+    output: Path | None = None
+    cache: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TrapRecord:
+    """What a program left in the error channel when it stopped itself."""
+
+    trap: str
+    file: str
+    line: int
+    message: str = ""
+
+
+class Loaded(Protocol):
+    """Machine code in this process."""
+
+    def address(self, function: str) -> int:
+        """The address of an exported function: C convention, `extern "C"`."""
+        ...
+
+    def may_trap(self, function: str) -> bool:
+        """Whether a call of the function can leave a record in the error channel."""
+        ...
+
+    def take_error(self) -> TrapRecord | None:
+        """The calling thread's record, which is cleared; None when the last call went well."""
+        ...
+
+    def peak_tape_bytes(self) -> int:
+        """The most bytes of tapes and local heap arrays alive at once in the calling thread's
+        last call.
+        """
+        ...
+
+
+Build = Callable[[Module, Options], Loaded]
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A target: `text` shows the generated code, `build` compiles and loads it."""
+
+    name: str
+    text: Callable[[Module, Options], str]
+    build: Build
+
+
+Registry = Mapping[str, Backend]

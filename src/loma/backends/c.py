@@ -1,0 +1,398 @@
+"""The C backend: a module as a C program and a header, compiled to a shared library that is
+loaded."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from loma.backends import c_load, toolchain
+from loma.backends.base import Backend, Loaded, Options
+from loma.backends.c_runtime import needed_parts, pure_parts, push_pop
+from loma.backends.c_words import KEYWORDS, MACROS, NEEDED, is_reserved
+from loma.backends.cache import Cache, key
+from loma.backends.cfamily import Dialect, Types
+from loma.backends.cfamily_facts import facts
+from loma.backends.cfamily_function import FunctionPrinter
+from loma.backends.cfamily_statements import Program
+from loma.ir.analysis.clashes import clashes
+from loma.ir.layout import INDENT, Line, wrapped
+from loma.ir.names import Names
+from loma.ir.nodes import Function, Module
+from loma.ir.prims import FUNCTIONS
+from loma.ir.prims.libm import LIBM
+from loma.ir.types import ArrayType, Scalar, StructDef, StructType, Type
+
+FLOATS: Final = (Scalar.F32, Scalar.F64)
+VALUE: Final = {
+    Scalar.BOOL: "bool",
+    Scalar.I32: "int32_t",
+    Scalar.I64: "int64_t",
+    Scalar.F32: "float",
+    Scalar.F64: "double",
+}
+MATH: Final = {Scalar.F32: "f", Scalar.F64: ""}
+WORDS: Final = (
+    KEYWORDS
+    | MACROS
+    | {"loma_context", "loma_tape", "loma_growable", "error", "stack_end", "most_bytes"}
+)
+
+C: Final = Dialect(
+    name="c",
+    value=VALUE,
+    memory={**VALUE, Scalar.BOOL: "int32_t"},
+    literal={Scalar.F32: "f", Scalar.F64: ""},
+    math=MATH,
+    to_int={Scalar.I32: "loma_to_int32", Scalar.I64: "loma_to_int64"},
+    tape="loma_tape",
+    growable="loma_growable",
+    words=KEYWORDS | MACROS,
+    taken=frozenset(
+        WORDS
+        | {
+            p.spelling.get("c", p.name) + s
+            for p in (*FUNCTIONS.values(), *LIBM)
+            for s in ("", "f")
+        }
+        | {f"{t}" for t in VALUE.values()}
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A module in C.
+
+    `symbols` gives each exported function its name in the library, `called` and `structs` give
+    functions and structs
+    their names in C; `traps` says which functions may stop themselves.
+    """
+
+    source: str
+    header: str
+    symbols: dict[str, str]
+    traps: dict[str, bool]
+    called: dict[str, str]
+    structs: dict[str, str]
+
+
+def c_text(
+    module: Module, *, strict: bool = False, header: str | None = None, plain: bool = True
+) -> Text:
+    """The module in C; with `header`, the program includes the header of that name instead of
+    repeating it.
+
+    Without `plain`, every function and struct has a prefix in C, so that nothing can clash.
+    """
+    return _Unit(module, strict, plain).text(header)
+
+
+class _Unit:
+    def __init__(self, module: Module, strict: bool, plain: bool) -> None:
+        self._module = module
+        self._plain = plain
+        self._supply = Names(
+            C.taken | {"loma_last_error", "loma_take_error", "loma_error", "loma_file"}
+        )
+        structs = {name: self._global(name) for name in module.structs}
+        self._public = {f.name: self._global(f.name) for f in module.functions.values()}
+        self._facts = facts(module)
+        inner = {
+            f.name: self._inner(f) if f.name in self._facts.context else self._public[f.name]
+            for f in module.functions.values()
+        }
+        self._types = Types(C, structs)
+        self._program = Program(module, self._facts, C, self._types, inner, strict)
+        self._printers = {
+            f.name: FunctionPrinter(f, self._program) for f in module.functions.values()
+        }
+
+    def _global(self, name: str) -> str:
+        return self._supply.fresh(f"loma_{name}" if not self._plain or is_reserved(name) else name)
+
+    def _inner(self, f: Function) -> str:
+        return (
+            self._supply.fresh(f"{self._public[f.name]}_body")
+            if f.exported
+            else self._public[f.name]
+        )
+
+    def _exported(self) -> list[Function]:
+        return [f for f in self._module.functions.values() if f.exported]
+
+    def _symbol(self, f: Function) -> str:
+        return self._public[f.name] if f.name in NEEDED or f.name.startswith("loma_") else f.name
+
+    def text(self, header: str | None) -> Text:
+        """The program and its header."""
+        declared = self._header()
+        opening = f'#include "{header}"\n' if header is not None else declared
+        body = "\n".join(
+            [*self._prototypes(), *(self._function(f) for f in self._module.functions.values())]
+        )
+        runtime = self._runtime(body)
+        source = "\n".join([self._includes(runtime + body), opening, runtime, body])
+        guard = (
+            "LOMA_" + "".join(c if c.isalnum() else "_" for c in (header or "program.h")).upper()
+        )
+        return Text(
+            _tidy(source),
+            _tidy(f"#ifndef {guard}\n#define {guard}\n\n{declared}\n#endif\n"),
+            {f.name: self._symbol(f) for f in self._exported()},
+            {f.name: f.name in self._facts.context for f in self._exported()},
+            {f.name: self._public[f.name] for f in self._exported()},
+            dict(self._types.structs),
+        )
+
+    # The header.
+
+    def _header(self) -> str:
+        renamed = any(self._symbol(f) != self._public[f.name] for f in self._exported())
+        parts = ["#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n", OPEN]
+        if renamed:
+            parts.append(NAMED)
+        structs = _sorted(self._module)
+        if any(_points_to_struct(s) for s in structs):
+            parts += [
+                "\n".join(f"typedef struct {n} {n};" for n in self._types.structs.values()) + "\n"
+            ]
+        parts += [self._struct(s) for s in structs]
+        parts.append(ERRORS if self._facts.context else NO_ERRORS)
+        parts += [self._declaration(f) for f in self._exported()]
+        return "\n".join([*parts, CLOSE])
+
+    def _declaration(self, f: Function) -> str:
+        name, symbol = self._public[f.name], self._symbol(f)
+        label = f' LOMA_NAMED("{symbol}")' if symbol != name else ""
+        return self._printers[f.name].signature(name, False) + label + ";"
+
+    def _struct(self, s: StructDef) -> str:
+        name = self._types.structs[s.name]
+        members = [f"{INDENT}{self._types.declare(t, C.field(m))};" for m, t in s.members]
+        return "\n".join([f"typedef struct {name} {{", *members, f"}} {name};\n"])
+
+    # The program.
+
+    def _includes(self, text: str) -> str:
+        lines = ["/* Generated by loma. Integers wrap: compile with -fwrapv. */"]
+        if "loma_context" in text:
+            lines.append("#define _GNU_SOURCE")
+        lines.append("#include <math.h>")
+        if "loma_context" in text:
+            lines += [
+                f"#include <{h}.h>" for h in ("pthread", "setjmp", "stdlib", "string", "unistd")
+            ]
+        return "\n".join(lines)
+
+    def _runtime(self, body: str) -> str:
+        if not self._facts.context:
+            return NO_TRAPS + pure_parts(body)
+        kinds = [
+            t for t in Scalar if f"loma_push_{t.value}" in body or f"loma_pop_{t.value}" in body
+        ]
+        quoted = self._module.file.replace("\\", "\\\\").replace('"', '\\"')
+        parts = [
+            f'static const char loma_file[] = "{quoted}";\n',
+            *needed_parts(body),
+        ]
+        return "".join([*parts, *(push_pop(t.value, VALUE[t]) for t in kinds)])
+
+    def _prototypes(self) -> list[str]:
+        return [
+            f"static {self._printers[f.name].signature(self._program.called[f.name], True)};"
+            if f.name in self._facts.context
+            else f"static {self._printers[f.name].signature(self._public[f.name], False)};"
+            for f in self._module.functions.values()
+            if f.name in self._facts.context or not f.exported
+        ]
+
+    def _function(self, f: Function) -> str:
+        printer = self._printers[f.name]
+        context = f.name in self._facts.context
+        static = "static " if context or not f.exported else ""
+        head = f"\n{static}{printer.signature(self._program.called[f.name], context)}"
+        lines = [
+            head,
+            "{",
+            *(INDENT + line for line in [*self._fork(printer), *printer.lines()]),
+            "}",
+        ]
+        if context and f.exported:
+            lines += self._entry(printer)
+        return "\n".join(piece.text for line in lines for piece in _wrapped(line))
+
+    def _fork(self, printer: FunctionPrinter) -> list[str]:
+        """Hands a call on to the function's fast twin, where no written argument is another
+        argument's memory."""
+        f = printer.f
+        if not f.fast:
+            return []
+        context = f.name in self._facts.context
+        if context != (f.fast in self._facts.context):
+            return []
+        given = ", ".join([*(["ctx"] if context else []), *printer.given])
+        call = f"{self._program.called[f.fast]}({given});"
+        hand_on = [call, "return;"] if f.signature.result is None else [f"return {call}"]
+        return [f"if ({printer.apart(clashes(f))}) {{", *(INDENT + line for line in hand_on), "}"]
+
+    def _entry(self, printer: FunctionPrinter) -> list[str]:
+        f = printer.f
+        call = f"{self._program.called[f.name]}({', '.join(['&ctx', *printer.given])});"
+        match f.signature.result:
+            case None:
+                zero, run = "", [call, "loma_leave(&ctx);"]
+            case result:
+                zero = f" ({printer.result}){{0}}" if isinstance(result, StructType) else " 0"
+                run = [
+                    f"const {printer.result} result = {call}",
+                    "loma_leave(&ctx);",
+                    "return result;",
+                ]
+        body = [
+            "loma_context ctx;",
+            "loma_enter(&ctx);",
+            "if (setjmp(ctx.exit) != 0) {",
+            f"{INDENT}loma_leave(&ctx);",
+            f"{INDENT}return{zero};",
+            "}",
+            *run,
+        ]
+        return [
+            f"\n{printer.signature(self._public[f.name], False)}",
+            "{",
+            *(INDENT + x for x in body),
+            "}",
+        ]
+
+
+def _sorted(module: Module) -> list[StructDef]:
+    """The structs, each after those that lie in it."""
+    done: dict[str, None] = {}
+
+    def visit(t: Type, pointer: bool) -> None:
+        match t:
+            case ArrayType(element, size):
+                visit(element, pointer or size is None)
+            case StructType(name) if name not in done and not pointer:
+                for _, member in module.structs[name].members:
+                    visit(member, False)
+                done[name] = None
+            case _:
+                pass
+
+    for name in module.structs:
+        visit(StructType(name), False)
+    return [module.structs[name] for name in done]
+
+
+def _points_to_struct(s: StructDef) -> bool:
+    """Whether a struct holds a pointer to structs, which may be defined after it."""
+    kinds = [t for _, t in s.members]
+    while kinds:
+        match kinds.pop():
+            case ArrayType(StructType(), None):
+                return True
+            case ArrayType(element):
+                kinds.append(element)
+            case _:
+                pass
+    return False
+
+
+def _wrapped(line: str) -> list[Line]:
+    pieces = line.split("\n")
+    return [
+        w
+        for piece in pieces
+        for w in (
+            [Line(piece)] if piece.startswith("#") else wrapped(Line(piece), needs_brackets=False)
+        )
+    ]
+
+
+def _tidy(text: str) -> str:
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text.strip("\n") + "\n"
+
+
+OPEN: Final = """#ifdef __cplusplus
+extern "C" {
+#endif
+"""
+CLOSE: Final = """
+#ifdef __cplusplus
+}
+#endif
+"""
+NAMED: Final = """#define LOMA_QUOTED(x) #x
+#define LOMA_STRING(x) LOMA_QUOTED(x)
+#define LOMA_NAMED(name) __asm__(LOMA_STRING(__USER_LABEL_PREFIX__) name)
+"""
+ERRORS: Final = """/* Why the last call of the thread stopped itself: NULL if it went well. */
+const char *loma_last_error(void);
+
+typedef struct loma_error {
+    const char *trap, *file;
+    int line;
+    const char *message;
+} loma_error;
+
+/* Gives and clears what loma_last_error speaks of; 0 if there is nothing. */
+int loma_take_error(loma_error *taken);
+
+/* Most bytes of tapes and local arrays that were alive at once in the last call of the calling
+thread. */
+size_t loma_most_bytes(void);
+
+/* Most bytes that a call may hold; 0: most of the machine's memory. */
+extern size_t loma_memory_limit;
+"""
+NO_ERRORS: Final = """/* No function of this program can stop itself: always NULL. */
+const char *loma_last_error(void);
+"""
+NO_TRAPS: Final = """
+const char *loma_last_error(void)
+{
+    return NULL;
+}
+"""
+
+
+def _text(module: Module, options: Options) -> str:
+    return c_text(module, strict=options.strict).source
+
+
+def _build(module: Module, options: Options) -> Loaded:
+    flags = (*toolchain.flags(options.strict), *toolchain.shared_flags())
+    text = c_text(module, strict=options.strict)
+    with tempfile.TemporaryDirectory(prefix="loma-") as folder:
+        try:
+            library = _library(text, Path(folder), flags, options)
+        except toolchain.ToolchainError:
+            text = c_text(module, strict=options.strict, plain=False)
+            library = _library(text, Path(folder), flags, options)
+        if options.output is not None:
+            toolchain.install(library, options.output)
+        return c_load.load(library, text.symbols, text.traps)
+
+
+def _library(text: Text, folder: Path, flags: tuple[str, ...], options: Options) -> Path:
+    """The shared library of a program, from the cache if it is there."""
+    if not options.cache:
+        return toolchain.compile_shared(text.source, folder, flags)
+    known, entry = Cache(), key("c", toolchain.fingerprint(), *flags, text.source)
+    found = known.get(entry)
+    if found is None:
+        library = toolchain.compile_shared(text.source, folder, flags)
+        known.put(entry, library.read_bytes())
+        return library
+    library = folder / f"program{toolchain.shared_library_suffix()}"
+    library.write_bytes(found)
+    return library
+
+
+BACKEND: Final = Backend("c", _text, _build)

@@ -1,0 +1,67 @@
+"""Shared libraries of generated C in this process."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loma.backends.base import TrapRecord
+
+
+class _Error(ctypes.Structure):
+    """`loma_error` of the generated header."""
+
+    _fields_ = [
+        ("trap", ctypes.c_char_p),
+        ("file", ctypes.c_char_p),
+        ("line", ctypes.c_int),
+        ("message", ctypes.c_char_p),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A loaded library; `symbols` and `traps` are keyed by the functions' names in loma."""
+
+    symbols: Mapping[str, str]
+    traps: Mapping[str, bool]
+    handle: ctypes.CDLL = field(repr=False)
+
+    def address(self, function: str) -> int:
+        """The address of an exported function, in the C convention."""
+        found = ctypes.cast(self.handle[self.symbols[function]], ctypes.c_void_p).value
+        assert found is not None, f"{function} is not in the library"
+        return found
+
+    def may_trap(self, function: str) -> bool:
+        """Whether a call of the function can leave a record in the error channel."""
+        return self.traps[function]
+
+    def take_error(self) -> TrapRecord | None:
+        """The calling thread's record, which is cleared; None when the last call went well."""
+        error = _Error()
+        if not any(self.traps.values()) or not self.handle.loma_take_error(ctypes.byref(error)):
+            return None
+        return TrapRecord(
+            error.trap.decode(), error.file.decode(), error.line, error.message.decode()
+        )
+
+    def peak_tape_bytes(self) -> int:
+        """The most bytes of tapes and local heap arrays alive at once in the thread's last call."""
+        if not any(self.traps.values()):
+            return 0
+        most = self.handle.loma_most_bytes
+        most.restype = ctypes.c_size_t
+        return int(most())
+
+    def set_limit(self, limit: int) -> None:
+        """Bounds the bytes of tapes and heap arrays that one call may hold."""
+        if any(self.traps.values()):
+            ctypes.c_size_t.in_dll(self.handle, "loma_memory_limit").value = limit
+
+
+def load(path: Path, symbols: Mapping[str, str], traps: Mapping[str, bool]) -> Library:
+    """Loads a library; its file may be removed afterwards."""
+    return Library(dict(symbols), dict(traps), ctypes.CDLL(str(path)))

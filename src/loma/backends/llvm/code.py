@@ -1,0 +1,195 @@
+"""The state of emission: the lines of one function, names of values, what the module collects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from loma.backends.llvm.effects import Effects
+from loma.backends.llvm.layout import MEMORY, VALUE, Layout, literal, symbol
+from loma.diagnostics import NOWHERE, Span
+from loma.ir.builder import type_of
+from loma.ir.nodes import Module, Op, Operand, Trap, Var
+from loma.ir.types import Ref, Scalar, Structs
+
+# Metadata numbers; METADATA defines them at the end of every module.
+TBAA: Final = {
+    Scalar.F32: 10, Scalar.F64: 11, Scalar.I32: 12, Scalar.I64: 13, Scalar.BOOL: 14, None: 15}
+LIKELY: Final = 31
+RARE: Final = 32
+METADATA: Final = "\n".join(
+    ['!0 = !{!"loma"}', f'!{LIKELY} = !{{!"branch_weights", i32 1000000, i32 1}}',
+     f'!{RARE} = !{{!"branch_weights", i32 1, i32 1000000}}']
+    + [f'!{n + 10} = !{{!"{n}", !0, i64 0}}\n!{n} = !{{!{n + 10}, !{n + 10}, i64 0}}'
+       for n in TBAA.values()])
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place in the program that can trap."""
+
+    trap: Trap
+    file: str
+    line: int
+    message: str
+
+
+@dataclass(slots=True)
+class Sites:
+    """Every place that can trap, numbered from 1; the error channel carries the number."""
+
+    file: str
+    all: list[Site] = field(default_factory=list)
+    _numbers: dict[tuple[Site, ...], int] = field(default_factory=dict)
+
+    def number(self, span: Span, *traps: Trap, message: str = "") -> int:
+        """The number of the first of these traps at a place; the others follow it."""
+        file = self.file if span is NOWHERE or not span.line else span.file
+        sites = tuple(Site(t, file, span.line, message) for t in traps)
+        known = self._numbers.get(sites)
+        if known is None:
+            known = self._numbers[sites] = len(self.all) + 1
+            self.all.extend(sites)
+        return known
+
+    def memory(self, span: Span) -> int:
+        """The number for an allocation: MEMORY, then LIMIT."""
+        return self.number(span, Trap.MEMORY, Trap.LIMIT)
+
+
+@dataclass(slots=True)
+class Unit:
+    """What all functions of a module share while it is emitted."""
+
+    module: Module
+    layout: Layout
+    effects: Effects
+    sites: Sites
+    strict: bool
+    intrinsics: set[str] = field(default_factory=set)
+    metadata: list[str] = field(default_factory=list)
+
+    def node(self, text: str) -> int:
+        """The number of a fresh metadata node; `{}` in its text stands for the node itself."""
+        number = 100 + len(self.metadata)
+        self.metadata.append(f"!{number} = " + text.replace("{}", f"!{number}"))
+        return number
+
+    @property
+    def structs(self) -> Structs:
+        """The module's structs."""
+        return self.module.structs
+
+
+def internal(name: str) -> str:
+    """The symbol of a function's body, called from loma code only."""
+    return f"@loma_f_{symbol(name)}"
+
+
+def entry(name: str) -> str:
+    """The symbol that hosts call, in the C convention."""
+    return f"loma_x_{symbol(name)}"
+
+
+class Code:
+    """The lines of one function; `label` is the block that is being filled."""
+
+    def __init__(
+        self, unit: Unit, name: str, sums: frozenset[Op], indices: frozenset[Op] = frozenset(),
+    ) -> None:
+        self.unit = unit
+        self.name = name
+        self.sums = sums
+        self.indices = indices
+        self.locals: list[str] = []
+        self.lines: list[str] = []
+        self.traps: dict[int, None] = {}
+        self.names: dict[Var, str] = {}
+        self.label = "entry"
+        self.group = ""
+        self.loops = 0
+        self.count = 0
+
+    def fresh(self) -> str:
+        """A name for a value."""
+        self.count += 1
+        return f"%v{self.count}"
+
+    def fresh_label(self, hint: str) -> str:
+        """A name for a block."""
+        self.count += 1
+        return f"{hint}{self.count}"
+
+    def line(self, text: str) -> None:
+        """Appends an instruction."""
+        self.lines.append(text)
+
+    def value(self, text: str) -> str:
+        """Appends an instruction that has a result, and gives the result's name."""
+        self.count += 1
+        self.lines.append(f"%v{self.count} = {text}")
+        return f"%v{self.count}"
+
+    def block(self, label: str) -> None:
+        """Starts a block."""
+        self.lines.append(f"{label}:")
+        self.label = label
+
+    def local(self, type: str, align: int) -> str:
+        """Stack memory, allotted once at entry."""
+        name = self.fresh()
+        self.locals.append(f"{name} = alloca {type}, align {align}")
+        return name
+
+    def slot(self) -> int:
+        """Reserves a line that is filled later (a phi whose second value is not known yet)."""
+        self.lines.append("")
+        return len(self.lines) - 1
+
+    def bind(self, var: Var, name: str) -> None:
+        """Says what a variable is called."""
+        self.names[var] = name
+
+    def read(self, x: Operand) -> str:
+        """An operand as LLVM spells it."""
+        return self.names[x] if isinstance(x, Var) else literal(x)
+
+    def typed(self, x: Operand) -> str:
+        """An operand with its type in front."""
+        if isinstance(x, Var) and isinstance(x.type, Ref):
+            return f"ptr {self.names[x]}"
+        return f"{VALUE[type_of(x)]} {self.read(x)}"
+
+    def declare(self, signature: str) -> None:
+        """Notes that the module needs a declaration."""
+        self.unit.intrinsics.add(signature)
+
+    def trap_unless(self, cond: str, site: int) -> None:
+        """Goes on only if `cond` holds."""
+        label = self.fresh_label("ok")
+        self.traps[site] = None
+        self.line(f"br i1 {cond}, label %{label}, label %trap{site}, !prof !{LIKELY}")
+        self.block(label)
+
+    def load(self, type: Scalar, address: str) -> str:
+        """The scalar at an address, as a value."""
+        memory = self.value(
+            f"load {MEMORY[type]}, ptr {address}, align {type.bytes}, "
+            f"!tbaa !{TBAA[type]}{self.group}")
+        return self.value(f"icmp ne i32 {memory}, 0") if type is Scalar.BOOL else memory
+
+    def store(self, type: Scalar, value: str, address: str) -> None:
+        """Writes a scalar."""
+        if type is Scalar.BOOL:
+            value = self.value(f"zext i1 {value} to i32")
+        self.line(
+            f"store {MEMORY[type]} {value}, ptr {address}, align {type.bytes}, "
+            f"!tbaa !{TBAA[type]}{self.group}")
+
+    def finish(self, head: str) -> list[str]:
+        """The whole function; `head` is its `define` line."""
+        out = [head, "entry:", *self.locals, *self.lines]
+        for site in self.traps:
+            out += [f"trap{site}:", f"call void @loma_trap(ptr %ctx, i32 {site})", "unreachable"]
+        out.append("}")
+        return out

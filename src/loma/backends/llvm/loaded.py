@@ -1,0 +1,146 @@
+"""Object code in this process: its bytes with what a host must know, and its loading."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from loma.backends.base import TrapRecord
+from loma.backends.llvm import machine
+from loma.backends.llvm.code import Site, entry
+from loma.backends.llvm.runtime import RECORD_BYTES
+from loma.backends.llvm.runtime_threads import DEFAULT_LIMIT_PERCENT
+from loma.ir.nodes import Trap
+
+if TYPE_CHECKING:
+    import llvmlite.binding as binding
+
+MAGIC: Final = b"loma-llvm-1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Object code, which of its functions may trap, and the meaning of trap numbers."""
+
+    entries: dict[str, bool]
+    sites: tuple[Site, ...]
+    object: bytes
+
+    def to_bytes(self) -> bytes:
+        """All of it as bytes."""
+        sites = [(s.trap.name, s.file, s.line, s.message) for s in self.sites]
+        head = json.dumps({"entries": self.entries, "sites": sites}).encode()
+        return MAGIC + len(head).to_bytes(8, "little") + head + self.object
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Bundle:
+        """The inverse of `to_bytes`; ValueError for anything else."""
+        start = len(MAGIC) + 8
+        size = int.from_bytes(data[len(MAGIC):start], "little")
+        if data[:len(MAGIC)] != MAGIC or len(data) < start + size:
+            raise ValueError("not a bundle of object code")
+        head = json.loads(data[start:start + size])
+        sites = tuple(
+            Site(Trap[t], file, line, message) for t, file, line, message in head["sites"])
+        return Bundle(head["entries"], sites, data[start + size:])
+
+
+class _Record(ctypes.Structure):
+    """%loma.record of the runtime."""
+
+    _fields_ = [
+        ("site", ctypes.c_int32), ("owner", ctypes.c_void_p), ("most", ctypes.c_int64),
+        ("lowest", ctypes.c_void_p)]
+
+
+class _State(ctypes.Structure):
+    """%loma.state of the runtime."""
+
+    _fields_ = [("ready", ctypes.c_int32), ("key", ctypes.c_int32), ("limit", ctypes.c_int64)]
+
+
+assert ctypes.sizeof(_Record) <= RECORD_BYTES
+
+
+@cache
+def record_key() -> int:
+    """The pthread key of the error records, one for the whole process (keys are few)."""
+    key = ctypes.c_uint32()
+    libc = ctypes.CDLL(None)
+    if libc.pthread_key_create(ctypes.byref(key), ctypes.cast(libc.free, ctypes.c_void_p)) != 0:
+        raise OSError("pthread_key_create failed")
+    return key.value
+
+
+def _record() -> _Record | None:
+    """The calling thread's record, if it has one."""
+    get = ctypes.CDLL(None).pthread_getspecific
+    get.restype = ctypes.c_void_p
+    address = get(ctypes.c_uint32(record_key()))
+    return _Record.from_address(address) if address else None
+
+
+def default_limit() -> int:
+    """How many bytes of tapes and local arrays one call may hold: most of the physical memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * DEFAULT_LIMIT_PERCENT // 100
+
+
+@dataclass(slots=True)
+class Jitted:
+    """Machine code in this process; it lives as long as this object."""
+
+    bundle: Bundle
+    addresses: dict[str, int]
+    owner: int
+    keep: tuple[binding.LLJIT, binding.ResourceTracker] = field(repr=False)
+
+    def address(self, function: str) -> int:
+        """The address of an exported function, in the C convention."""
+        return self.addresses[function]
+
+    def may_trap(self, function: str) -> bool:
+        """Whether a call of the function can leave a record in the error channel."""
+        return self.bundle.entries[function]
+
+    def take_error(self) -> TrapRecord | None:
+        """The calling thread's record, which is cleared; None when the last call went well."""
+        record = _record()
+        if record is None or record.owner != self.owner or not record.site:
+            return None
+        site = self.bundle.sites[record.site - 1]
+        record.site = 0
+        return TrapRecord(site.trap.name, site.file, site.line, site.message or site.trap.value)
+
+    def peak_tape_bytes(self) -> int:
+        """The most bytes of tapes and heap arrays alive at once in the thread's last call."""
+        record = _record()
+        return int(record.most) if record is not None and record.owner == self.owner else 0
+
+    def set_limit(self, limit: int) -> None:
+        """Bounds the bytes of tapes and heap arrays that one call may hold."""
+        if self.owner:
+            _State.from_address(self.owner).limit = limit
+
+
+def load(bundle: Bundle) -> Jitted:
+    """Links object code into this process."""
+    import llvmlite.binding as binding
+
+    traps = any(bundle.entries.values())
+    jit = binding.create_lljit_compiler(machine.target_machine(), use_jit_link=True)
+    library = binding.JITLibraryBuilder().add_object_img(bundle.object).add_current_process()
+    for name in bundle.entries:
+        library.export_symbol(entry(name))
+    if traps:
+        library.export_symbol("loma_state")
+    tracker = library.link(jit, "loma")
+    owner = tracker["loma_state"] if traps else 0
+    if owner:
+        state = _State.from_address(owner)
+        state.key, state.limit, state.ready = record_key(), default_limit(), 1
+    addresses = {name: tracker[entry(name)] for name in bundle.entries}
+    return Jitted(bundle, addresses, owner, (jit, tracker))
