@@ -1,0 +1,47 @@
+"""The course's module `error`, backed by loma: put this folder on the path."""
+
+from loma.diagnostics import CompileError, InternalError, UserError
+from loma.frontend.errors import (
+    ArrayAccessTypeMismatch,
+    AssignTypeMismatch,
+    BinaryOpTypeMismatch,
+    CallIDNotFound,
+    CallTypeMismatch,
+    CallWithOutArgNotInCallStmt,
+    DeclarationNotOutmostLevel,
+    DeclareTypeMismatch,
+    DeclareUnboundedArray,
+    DuplicateVariable,
+    FuncArgNotAnnotated,
+    IfElseCondTypeMismatch,
+    ReturnNotLastStmt,
+    ReturnTypeMismatch,
+    StructAccessTypeMismatch,
+    StructMemberNotFound,
+    UndeclaredVariable,
+    UnhandledDifferentiation,
+)
+
+__all__ = [
+    "ArrayAccessTypeMismatch",
+    "AssignTypeMismatch",
+    "BinaryOpTypeMismatch",
+    "CallIDNotFound",
+    "CallTypeMismatch",
+    "CallWithOutArgNotInCallStmt",
+    "CompileError",
+    "DeclarationNotOutmostLevel",
+    "DeclareTypeMismatch",
+    "DeclareUnboundedArray",
+    "DuplicateVariable",
+    "FuncArgNotAnnotated",
+    "IfElseCondTypeMismatch",
+    "InternalError",
+    "ReturnNotLastStmt",
+    "ReturnTypeMismatch",
+    "StructAccessTypeMismatch",
+    "StructMemberNotFound",
+    "UndeclaredVariable",
+    "UnhandledDifferentiation",
+    "UserError",
+]

@@ -1,0 +1,70 @@
+"""`loma build`: a program as files that work without loma."""
+
+from __future__ import annotations
+
+import shlex
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from loma import driver
+from loma.backends.base import Options
+from loma.backends.toolchain import shared_library_suffix
+from loma.cli.files import FileArgument, Float, FloatOption, StrictOption, program, read
+from loma.cli.screen import screen
+from loma.host import ship
+
+
+class Target(StrEnum):
+    """What is built."""
+
+    C = "c"
+    LLVM = "llvm"
+
+
+def build(
+    file: FileArgument,
+    target: Annotated[
+        Target,
+        typer.Option(
+            "--target", help="c: source, header, library and an example; llvm: a library."
+        ),
+    ] = Target.C,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder; it is made.")
+    ] = Path("."),
+    float_type: FloatOption = Float.F32,
+    strict: StrictOption = False,
+) -> None:
+    """Build a program for use without Python."""
+    console = screen()
+    if target is Target.LLVM:
+        for path in _library(file, output, float_type, strict):
+            console.print(Text(str(path)), soft_wrap=True)
+        return
+    text = read(file)
+    name = "program" if file == "-" else None
+    built = ship.build(
+        text, file, target.value, output, float_type.scalar, strict=strict, name=name
+    )
+    for path in built.files:
+        console.print(Text(str(path)), soft_wrap=True)
+    console.print(
+        Text.assemble(
+            ("the example: ", "dim"), f"cd {shlex.quote(str(output))} && {built.command}"
+        ),
+        soft_wrap=True,
+    )
+
+
+def _library(file: str, output: Path, float_type: Float, strict: bool) -> list[Path]:
+    """Writes a shared library by LLVM (an object file where nothing links); gives its path."""
+    module = driver.differentiated(program(file, float_type), strict=strict)
+    stem = output / (Path(file).stem.strip("-") or "program")
+    output.mkdir(parents=True, exist_ok=True)
+    driver.BACKENDS["llvm"].build(module, Options(strict=strict, output=stem))
+    made = (stem.with_name(stem.name + suffix) for suffix in (shared_library_suffix(), ".o"))
+    return [path for path in made if path.exists()][:1]

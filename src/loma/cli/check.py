@@ -1,0 +1,70 @@
+"""`loma check`: everything that is wrong with a program, refused derivatives included."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from loma import driver
+from loma.cli.files import Float, FloatOption, program
+from loma.cli.report import complain, explained
+from loma.cli.screen import coloured, mark, screen
+from loma.diagnostics import CompileError, Diagnostic, UserError, render
+from loma.frontend import typed
+
+
+def check(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="loma programs.", show_default=False)
+    ],
+    float_type: FloatOption = Float.F32,
+) -> None:
+    """Say everything that is wrong with programs and with the derivatives that they request."""
+    failed = False
+    for file in files:
+        try:
+            checked = program(file, float_type)
+            refused = refusals(checked)
+            if refused:
+                raise UserError(tuple(refused), checked.source)
+        except CompileError as e:
+            failed = True
+            complain(explained(e))
+        else:
+            screen().print(Text.assemble(mark(True), "  ", (file, "bold"), f": {summary(checked)}"))
+            remarks(checked)
+    if failed:
+        raise typer.Exit(1)
+
+
+def refusals(checked: typed.Module) -> list[Diagnostic]:
+    """What differentiation refuses, for every derivative that is requested."""
+    try:
+        driver.differentiated(checked)
+        return []
+    except UserError as e:
+        found = dict.fromkeys(e.diagnostics)
+    for d in checked.derivatives:
+        others = tuple(o for o in checked.derivatives if o is not d)
+        try:
+            driver.differentiated(replace(checked, derivatives=(d, *others)))
+        except UserError as e:
+            found |= dict.fromkeys(e.diagnostics)
+    return sorted(found, key=lambda d: (d.span.line, d.span.column))
+
+
+def remarks(checked: typed.Module) -> None:
+    """Prints what is taken for granted about kernels because it cannot be decided."""
+    for d in driver.assumptions(checked):
+        remark = render(d, checked.source).replace("error[", "remark[", 1)
+        screen().print(coloured(remark), soft_wrap=True)
+
+
+def summary(checked: typed.Module) -> str:
+    """What a program holds, in a few words."""
+    functions = sum(1 for f in checked.functions.values() if f.span.line)
+    counts = [(functions, "function"), (len(checked.derivatives), "derivative")]
+    return ", ".join(f"{n} {what}" if n == 1 else f"{n} {what}s" for n, what in counts)

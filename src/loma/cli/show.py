@@ -1,0 +1,247 @@
+"""`loma show`: a program at each stage of its way to machine code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+
+from loma import driver
+from loma.backends.base import Options
+from loma.cli import core_text, typed_text
+from loma.cli.files import FileArgument, Float, FloatOption, StrictOption, program
+from loma.cli.screen import screen, show_code
+from loma.diagnostics import CompileError, source_lines
+from loma.frontend import typed
+from loma.frontend.lower import lower
+from loma.host.requests import names, request_of, requested, sliced
+from loma.ir import text
+from loma.ir.derived import Mode
+from loma.ir.nodes import Call, Function, Module
+from loma.ir.traverse import walk
+
+NOTE_COLUMN: Final = 60
+
+
+class Stage(StrEnum):
+    """Where on its way a program is shown."""
+
+    SOURCE = "source"
+    TYPED = "typed"
+    CORE = "core"
+    DERIVATIVE = "derivative"
+    OPTIMISED = "optimised"
+    LLVM = "llvm"
+    C = "c"
+    ASM = "asm"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to show."""
+
+    program: typed.Module
+    function: str | None
+    stage: Stage
+    options: Options
+
+
+def show(
+    file: FileArgument,
+    function: Annotated[
+        str | None,
+        typer.Option(
+            "--function",
+            "-f",
+            metavar="NAME",
+            show_default=False,
+            help=("Only this function or derivative."),
+        ),
+    ] = None,
+    stage: Annotated[
+        Stage, typer.Option("--stage", "-s", help="How far compiled.")
+    ] = Stage.DERIVATIVE,
+    float_type: FloatOption = Float.F32,
+    strict: StrictOption = False,
+) -> None:
+    """Show a program: its derivatives as loma source, or any other stage of its compilation."""
+    loaded = program(file, float_type)
+    if function is not None:
+        request_of(loaded, function)
+    language, make = STAGES[stage]
+    show_code(screen(), make(Wish(loaded, function, stage, Options(strict=strict))), language)
+
+
+# Stages.
+
+
+def source(wish: Wish) -> str:
+    """The text as it is written."""
+    if wish.function is None:
+        return wish.program.source
+    found = request_of(wish.program, wish.function)
+    lines = source_lines(wish.program.source)
+    start = found.span.line - 1
+    if not 0 <= start < len(lines):
+        raise CompileError(f"`{wish.function}` is not in the text: it is made by loma")
+    while start and lines[start - 1].startswith("@"):
+        start -= 1
+    stop = found.span.line
+    while stop < len(lines) and (not lines[stop].strip() or lines[stop][0] in " \t)#"):
+        stop += 1
+    return "\n".join(lines[start:stop]).rstrip() + "\n"
+
+
+def checked(wish: Wish) -> str:
+    """The typed tree: every type and every conversion."""
+    functions = [
+        f
+        for f in wish.program.functions.values()
+        if (f.name == wish.function if wish.function else f.span.line)
+    ]
+    if not functions:
+        raise CompileError(
+            f"`{wish.function}` is made by loma: it has no {wish.stage.value} stage; "
+            "`--stage derivative` shows it"
+        )
+    return "\n".join(typed_text.function_text(f, wish.program) for f in functions)
+
+
+def core(wish: Wish) -> str:
+    """The core IR as lowered."""
+    module = lower(wish.program)
+    if wish.function is not None and wish.function not in module.functions:
+        return checked(wish)  # which raises, and says why
+    return "\n".join(
+        core_text.function_text(f)
+        for f in module.functions.values()
+        if (f.name == wish.function if wish.function else f.span.line)
+    )
+
+
+def derivative(wish: Wish) -> str:
+    """The derivatives as loma source, each line with the primal line that it stems from."""
+    loaded, asked = wished(wish)
+    module = driver.differentiated(loaded, fast=False)
+    lines = source_lines(loaded.source)
+    made = [f for f in module.functions.values() if f.name not in loaded.functions]
+    if wish.function is not None:
+        made = [f for f in made if f.name in reached(module, asked)]
+    return "\n\n".join(annotated(f, module, lines) for f in made)
+
+
+def optimised(wish: Wish) -> str:
+    """The functions as they are compiled, as loma source."""
+    module = compiled(wish)
+    shown = [f for f in module.functions.values() if wish.function in (None, f.name)]
+    return "\n\n".join(text.function_text(f, module) for f in shown)
+
+
+def llvm(wish: Wish) -> str:
+    """The code given to LLVM."""
+    from loma.backends.llvm import text as llvm_text
+
+    code = llvm_text(compiled(wish), wish.options)
+    return code if wish.function is None else cut(code, LLVM_START, "}", wish.function)
+
+
+def asm(wish: Wish) -> str:
+    """Machine code, as assembly."""
+    from loma.backends.llvm import assembly
+
+    code = assembly(compiled(wish), wish.options)
+    return code if wish.function is None else cut(code, ASM_START, ".Lfunc_end", wish.function)
+
+
+def c(wish: Wish) -> str:
+    """The program in C."""
+    return driver.BACKENDS["c"].text(compiled(wish), wish.options)
+
+
+STAGES: Final[Mapping[Stage, tuple[str, Callable[[Wish], str]]]] = {
+    Stage.SOURCE: ("python", source),
+    Stage.TYPED: ("python", checked),
+    Stage.CORE: ("python", core),
+    Stage.DERIVATIVE: ("python", derivative),
+    Stage.OPTIMISED: ("python", optimised),
+    Stage.LLVM: ("llvm", llvm),
+    Stage.C: ("c", c),
+    Stage.ASM: ("gas", asm),
+}
+
+
+# What they share.
+
+
+def compiled(wish: Wish) -> Module:
+    """The core module as it is compiled; with a function, only what it needs."""
+    loaded = wish.program if wish.function is None else sliced(wish.program, wish.function)
+    return driver.differentiated(loaded, strict=wish.options.strict)
+
+
+def wished(wish: Wish) -> tuple[typed.Module, list[str]]:
+    """The derivatives to show, those that are requested, else both modes: a program and names."""
+    loaded, function = wish.program, wish.function
+    asked = [d.name for d in loaded.derivatives if function in (None, d.name, d.primal)]
+    if asked:
+        return loaded, asked
+    for primal in [function] if function else names(loaded):
+        for mode in Mode:
+            loaded, name = requested(loaded, mode, primal)
+            asked.append(name)
+    return loaded, asked
+
+
+def reached(module: Module, asked: list[str]) -> set[str]:
+    """The functions that others call, themselves included."""
+    found: set[str] = set()
+    todo = list(asked)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += [
+                op.function for op in walk(module.functions[name].body) if isinstance(op, Call)
+            ]
+    return found
+
+
+def annotated(f: Function, module: Module, lines: list[str]) -> str:
+    """A derivative as loma source, with the primal line in a comment where it changes."""
+    out: list[str] = []
+    last = 0
+    for code, span in text.function_lines(f, module):
+        if span.line in (0, last) or (out and span.line == f.span.line):
+            out.append(code)
+            continue
+        last = span.line
+        note = f"# {span.line}: {lines[span.line - 1].strip()}" if span.line <= len(lines) else ""
+        if len(code) > NOTE_COLUMN:
+            out.append(f"{code[: len(code) - len(code.lstrip())]}{note}")
+            out.append(code)
+        else:
+            out.append(f"{code:<{NOTE_COLUMN}}  {note}".rstrip())
+    return "\n".join(out) + "\n"
+
+
+LLVM_START: Final = r"^define [^@]*@\"?loma_[fx]_{name}\"?\("
+ASM_START: Final = r"^\"?_?loma_[fx]_{name}\"?:"
+
+
+def cut(code: str, start: str, end: str, name: str) -> str:
+    """The parts of generated code that belong to a function."""
+    begins = re.compile(start.format(name=re.escape(name)))
+    out: list[str] = []
+    inside = False
+    for line in code.split("\n"):
+        inside = inside or bool(begins.match(line))
+        if inside:
+            out.append(line)
+            if line.startswith(end):
+                inside = False
+                out.append("")
+    return "\n".join(out)

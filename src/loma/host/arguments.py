@@ -1,0 +1,96 @@
+"""The arguments of a call: by position and by name, and the real type that they decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from loma.host.refusals import ArgumentTypeError
+from loma.host.values import Value
+from loma.ir.nodes import Argument, Direction
+from loma.ir.types import Scalar
+
+Given: TypeAlias = dict[str, Value]
+FLOATS: Final = {np.dtype(np.float32): Scalar.F32, np.dtype(np.float64): Scalar.F64}
+
+
+def given(
+    name: str, arguments: Sequence[Argument], args: tuple[Value, ...], kwargs: Mapping[str, Value]
+) -> Given:
+    """The arguments by name.
+
+    Positional ones stand for all arguments, or, when there are fewer, for those that are not Out.
+    """
+    inputs = [a.name for a in arguments if a.direction is not Direction.OUT]
+    wanted = inputs if len(args) <= len(inputs) else [a.name for a in arguments]
+    if len(args) > len(wanted):
+        raise ArgumentTypeError(
+            f"`{name}` takes {_count(len(wanted))}, and {len(args)} are given",
+            f"they are {', '.join(f'`{n}`' for n in wanted)}" if wanted else "")
+    found = dict(zip(wanted, args))
+    known = {a.name for a in arguments}
+    for key, value in kwargs.items():
+        if key not in known:
+            raise ArgumentTypeError(
+                f"`{name}` has no argument `{key}`",
+                f"it has {', '.join(f'`{a.name}`' for a in arguments)}")
+        if key in found:
+            raise ArgumentTypeError(f"`{name}`: argument `{key}` is given twice")
+        found[key] = value
+    missing = [n for n in inputs if n not in found]
+    if missing:
+        shown = ", ".join(f"`{n}`" for n in missing)
+        raise ArgumentTypeError(
+            f"`{name}`: missing {'argument' if len(missing) == 1 else 'arguments'} {shown}")
+    return found
+
+
+def _count(n: int) -> str:
+    return f"{n} argument{'' if n == 1 else 's'}"
+
+
+# The real type of a call.
+
+
+def real_types(x: Value) -> set[Scalar]:
+    """The float types that a value's arrays and NumPy scalars have."""
+    match x:
+        case np.ndarray() | np.generic():
+            return _of_dtype(x.dtype)
+        case float() | int() | None:
+            return set()
+        case Mapping():
+            return _union(x.values())
+        case list() | tuple():
+            if x and isinstance(x[0], float | int) and not isinstance(x[0], np.generic):
+                return set()
+            return _union(x)
+        case _ if hasattr(x, "__array_interface__"):
+            return _of_dtype(np.asarray(x).dtype)
+        case _ if hasattr(x, "__dict__"):
+            return _union(vars(x).values())
+        case _:
+            return set()
+
+
+def _union(items: Iterable[Value]) -> set[Scalar]:
+    found: set[Scalar] = set()
+    for item in items:
+        found |= real_types(item)
+    return found
+
+
+def _of_dtype(dtype: np.dtype[Any]) -> set[Scalar]:
+    if dtype.names is not None and dtype.fields is not None:
+        return _union_dtypes([f[0] for f in dtype.fields.values()])
+    found = FLOATS.get(dtype.base)
+    return set() if found is None else {found}
+
+
+def _union_dtypes(items: list[np.dtype[Any]]) -> set[Scalar]:
+    found: set[Scalar] = set()
+    for item in items:
+        found |= _of_dtype(item)
+    return found

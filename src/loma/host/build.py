@@ -1,0 +1,81 @@
+"""From source text to callable machine code, by way of the disk cache where it can be.
+
+A program that was compiled before is loaded with neither parsing nor differentiating it: its entry
+in the cache holds the object code and the interface.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from loma import driver
+from loma.backends.base import Loaded, Options
+from loma.backends.cache import Cache, key
+from loma.backends.interface import Interface
+from loma.backends.llvm import LLVM, compile_object, identity, load_object
+from loma.frontend import no_collection
+from loma.ir.nodes import Module
+from loma.ir.types import Scalar
+
+LENGTH: Final = 8  # bytes of the length of the interface, which an entry begins with
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A program's text, what its file is called, and the scalar that `float` stands for."""
+
+    text: str
+    file: str
+    float_type: Scalar
+
+
+def build(
+    source: Source, target: str, options: Options, *, callees: bool = True
+) -> tuple[Interface, Loaded]:
+    """The program's functions and their machine code; raises UserError for a wrong program.
+
+    `callees`: with the derivatives of called functions that nobody asked for by name.
+    """
+
+    def core() -> Module:
+        return driver.core_module(
+            source.text, source.file, source.float_type, strict=options.strict,
+            callees=callees)
+
+    if target != LLVM.name or options.output is not None or not options.cache:
+        module = core()
+        return Interface.of(module), driver.BACKENDS[target].build(module, options)
+    store = Cache()
+    name = key(
+        "program", source.text, source.file, source.float_type.value, str(options.strict),
+        str(callees), compiler_version(), *identity())
+    if (entry := store.get(name)) is not None:
+        with suppress(ValueError):
+            return _unpacked(entry)
+    with no_collection():
+        module = core()
+        interface, code = Interface.of(module), compile_object(module, options)
+    head = interface.to_bytes()
+    store.put(name, len(head).to_bytes(LENGTH, "little") + head + code)
+    return interface, load_object(code)
+
+
+def _unpacked(entry: bytes) -> tuple[Interface, Loaded]:
+    stop = LENGTH + int.from_bytes(entry[:LENGTH], "little")
+    return Interface.from_bytes(entry[LENGTH:stop]), load_object(entry[stop:])
+
+
+@cache
+def compiler_version() -> str:
+    """A digest that changes whenever the compiler's own files do."""
+    root = Path(driver.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        found = path.stat()
+        digest.update(f"{path.relative_to(root)} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

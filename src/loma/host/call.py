@@ -1,0 +1,338 @@
+"""A call from Python: matches arguments, decides the real type, checks everything, then runs."""
+
+from __future__ import annotations
+
+import ctypes
+from collections import namedtuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from loma.diagnostics import RunError
+from loma.host.arguments import Given
+from loma.host.arrays import Block, Child, Converter, reached
+from loma.host.description import Code, Description
+from loma.host.marshal import ctypes_structs, ctypes_type
+from loma.host.refusals import ArgumentTypeError, ArgumentValueError
+from loma.host.values import Value, named_tuple, number_of
+from loma.ir.nodes import Argument, Direction
+from loma.ir.types import ArrayType, Scalar, StructType, Type
+
+Span: TypeAlias = tuple[int, int]
+RESULT: Final = "result"
+
+
+@dataclass(slots=True)
+class Operand:
+    """One argument of a call, as memory."""
+
+    argument: Argument
+    passed: Value
+    block: Block | None = None
+    memory: Any = None
+    child: Child = None
+    supplied: bool = True
+
+    @property
+    def writes(self) -> bool:
+        """Whether the function may write it."""
+        return self.argument.direction is not Direction.IN
+
+
+@dataclass(eq=False, repr=False)
+class Instance:
+    """A function for one real type, compiled."""
+
+    name: str
+    description: Description
+    code: Code
+    classes: Mapping[str, type]
+    calls: int = 0
+    keep: list[object] = field(default_factory=list)
+    convert: Converter = field(init=False)
+
+    def __post_init__(self) -> None:
+        d = self.description
+        self.convert = Converter(self.name, d.structs, d.float_type, self.classes)
+
+    @cached_property
+    def ctypes_classes(self) -> dict[str, Any]:
+        """The ctypes classes of the structs."""
+        return dict(ctypes_structs(self.description.structs))
+
+    @cached_property
+    def function(self) -> Value:
+        """The code, as a ctypes function that takes addresses."""
+        s = self.description.signature
+        classes = self.ctypes_classes
+        types = [
+            ctypes_type(a.type, classes)
+            if a.direction is Direction.IN and not isinstance(a.type, ArrayType)
+            else ctypes.c_void_p for a in s.arguments]
+        result = None if s.result is None else ctypes_type(s.result, classes)
+        threads = [ctypes.c_int] if s.simd else []
+        address = self.code.loaded.address(self.code.name)
+        return ctypes.CFUNCTYPE(result, *types, *threads)(address)
+
+    @property
+    def traps(self) -> bool:
+        """Whether a call may end in an error."""
+        return self.code.loaded.may_trap(self.code.name)
+
+    def call(self, values: Given, threads: int | None) -> Value:
+        """Runs the function on checked arguments; gives what it computes."""
+        operands = self.operands(values, threads)
+        result = self.run(operands, self.thread_count(values, threads))
+        found: dict[str, Value] = {}
+        if self.description.signature.result is not None:
+            found[RESULT] = result
+        for o in operands:
+            if self._returned(o):
+                found[o.argument.name] = self.shown(o)
+        return packed(f"{self.name}_results", found)
+
+    def evaluate(self, values: Given, threads: int | None) -> dict[str, Value]:
+        """Runs the function; gives the result and every argument that it may write, by name."""
+        operands = self.operands(values, threads)
+        result = self.run(operands, self.thread_count(values, threads))
+        found = {} if self.description.signature.result is None else {RESULT: result}
+        return found | {o.argument.name: self.shown(o) for o in operands if o.writes}
+
+    def _returned(self, o: Operand) -> bool:
+        """What a call gives back: new outputs, and numbers and structs that were changed."""
+        match o.argument.direction:
+            case Direction.IN:
+                return False
+            case Direction.OUT:
+                return not o.supplied
+            case Direction.INOUT:
+                return o.memory is not None and not isinstance(o.passed, np.ndarray)
+
+    def operands(self, values: Given, threads: int | None) -> list[Operand]:
+        """Every argument as memory, all checked; nothing is written."""
+        self._check_sizes(values)
+        made: list[Operand] = []
+        for i, a in enumerate(self.description.signature.arguments):
+            supplied = a.name in values
+            x = values[a.name] if supplied else self.output(a, values, threads)
+            made.append(self._operand(a, x, supplied, i in self.code.writes))
+        self._check_overlap(made)
+        return made
+
+    def output(self, a: Argument, values: Given, threads: int | None) -> Value:
+        """New memory for an output."""
+        like = self.description.facts.like.get(a.name)
+        if like is not None and like in values:
+            return self.convert.zeros(a.type, values[like], a.name)
+        length: int | None = None
+        if isinstance(a.type, ArrayType) and a.type.size is None:
+            length = self._length(a, values, threads)
+        return self.convert.empty(a.type, length, a.name)
+
+    def _length(self, a: Argument, values: Given, threads: int | None) -> int | None:
+        for size in self.description.facts.sizes.get(a.name, ())[:1]:
+            if size is not None:
+                return self._named_sizes(values).get(size, (None, ""))[0]
+        return self.thread_count(values, threads) if self.description.signature.simd else None
+
+    def _operand(self, a: Argument, x: Value, supplied: bool, written: bool) -> Operand:
+        writes = written or a.direction is not Direction.IN
+        if isinstance(a.type, ArrayType):
+            return Operand(a, x, self.convert.block(x, a.type, a.name, writes), supplied=supplied)
+        if writes and isinstance(x, np.ndarray) and x.ndim <= 1 and x.size == 1:
+            block = self.convert.block(x.reshape(1), ArrayType(a.type, 1), a.name, True)
+            return Operand(a, x, None, block.memory, None, supplied)
+        if isinstance(a.type, StructType):
+            memory, child = self.convert.record(x, a.type, a.name)
+            return Operand(a, x, None, memory, child, supplied)
+        assert isinstance(a.type, Scalar)
+        number = self.convert.number(x, a.type, a.name)
+        if a.direction is Direction.IN:
+            return Operand(a, number, supplied=supplied)
+        memory = np.full(1, number, self.convert.dtype(a.type))
+        return Operand(a, x, None, memory, None, supplied)
+
+    def run(self, operands: list[Operand], threads: int | None) -> Value:
+        """Calls the code."""
+        passed = [self._passed(o) for o in operands]
+        if self.description.signature.simd:
+            passed.append(threads)
+        out = self.function(*passed)
+        if self.traps:
+            self.raise_error()
+        match self.description.signature.result:
+            case None:
+                return None
+            case Scalar() as t:
+                return number_of(out, t)
+            case t:
+                memory = np.frombuffer(bytearray(out), self.convert.dtype(t))
+                return self.convert.shown(memory, 0, t, None)
+
+    def raise_error(self) -> None:
+        """Raises what the last call of this thread left in the error channel."""
+        if (error := self.code.loaded.take_error()) is not None:
+            raise RunError(error.trap, error.message or error.trap, error.file, error.line)
+
+    def named(self, values: tuple[Value, ...]) -> Value:
+        """Several results as a named tuple."""
+        return self._results(*values)
+
+    @cached_property
+    def _results(self) -> Value:
+        s = self.description.signature
+        names = [] if s.result is None else [RESULT]
+        names += [a.name for a in s.arguments if a.direction is Direction.OUT]
+        return namedtuple(f"{self.name}_results", names)
+
+    def _passed(self, o: Operand) -> Value:
+        t = o.argument.type
+        if o.block is not None:
+            return o.block.address
+        if o.writes:
+            return o.memory.ctypes.data
+        if isinstance(t, StructType):
+            return self.ctypes_classes[t.name].from_buffer_copy(o.memory.tobytes())
+        return o.passed
+
+    def shown(self, o: Operand) -> Value:
+        """An argument after the call, as the user gets it."""
+        t: Type = o.argument.type
+        if o.block is not None:
+            return o.block.value
+        return self.convert.shown(o.memory, 0, t, o.child)
+
+    # Checks of several arguments.
+
+    def thread_count(self, values: Given, threads: int | None) -> int | None:
+        """How many threads a kernel runs."""
+        if threads is not None or not self.description.signature.simd:
+            return threads
+        inputs = {a.name for a in self.description.signature.arguments
+                  if a.direction is not Direction.OUT}
+        lengths = {n: len(values[n]) for n in self.description.facts.threads
+                   if n in inputs and hasattr(values[n], "__len__")}
+        if len(set(lengths.values())) == 1:
+            return next(iter(lengths.values()))
+        if not lengths:
+            raise ArgumentTypeError(
+                f"`{self.name}` indexes no input by `thread_id()`, which would tell how many "
+                "threads to run", f"write `{self.name}[n](...)`")
+        shown = ", ".join(f"`{n}` has {length}" for n, length in lengths.items())
+        raise ArgumentValueError(
+            f"`{self.name}` indexes inputs of different lengths by `thread_id()`: {shown}",
+            f"write `{self.name}[n](...)`")
+
+    def _named_sizes(self, values: Given) -> dict[str, tuple[int, str]]:
+        """The sizes that have names, each with the argument that tells it first."""
+        arguments = {a.name: a for a in self.description.signature.arguments}
+        found: dict[str, tuple[int, str]] = {}
+        names = {s for sizes in self.description.facts.sizes.values() for s in sizes if s}
+        for size in names:
+            a = arguments.get(size)
+            if a is not None and _is_int(a.type) and size in values:
+                number = self.convert.number(values[size], Scalar.I64, size)
+                found[size] = (int(number), size)
+        for name, sizes in self.description.facts.sizes.items():
+            if name in values:
+                for label, length in zip(sizes, _shape(values[name])):
+                    if label is not None:
+                        found.setdefault(label, (length, name))
+        return found
+
+    def _check_sizes(self, values: Given) -> None:
+        """Refuses arrays whose dimensions of one name differ."""
+        if not self.description.facts.sizes:
+            return
+        known = self._named_sizes(values)
+        for name, sizes in self.description.facts.sizes.items():
+            if name not in values:
+                continue
+            for size, length in zip(sizes, _shape(values[name])):
+                if size is None or known[size][0] == length:
+                    continue
+                other, teller = known[size]
+                raise ArgumentValueError(
+                    f"`{self.name}`: argument `{name}` must have length {other}, which is "
+                    f"`{size}` by argument `{teller}`, not {length}")
+
+    def _check_overlap(self, operands: list[Operand]) -> None:
+        """Refuses memory that is written and overlaps other memory, unless both are the same."""
+        spans = [_spans(o) for o in operands]
+        sums = self.description.facts.sums
+        for i, o in enumerate(operands):
+            if not (o.writes or i in self.code.writes) or not spans[i]:
+                continue
+            _check_rows(self.name, o, spans[i])
+            for j, other in enumerate(operands):
+                if i == j or not spans[j]:
+                    continue
+                both_sums = o.argument.name in sums and other.argument.name in sums
+                if meet := _meet(spans[i], spans[j]):
+                    if meet == "same" and (not other.writes or both_sums):
+                        continue
+                    raise ArgumentValueError(
+                        f"`{self.name}`: argument `{o.argument.name}` is written, and its memory "
+                        f"{'is' if meet == 'same' else 'overlaps'} that of argument "
+                        f"`{other.argument.name}`")
+
+
+def _shape(x: Value) -> tuple[int, ...]:
+    if isinstance(x, list | tuple) and x and hasattr(x[0], "__len__"):
+        return (len(x), len(x[0]))
+    return tuple(np.shape(x))
+
+
+def _spans(o: Operand) -> list[Span]:
+    """The stretches of memory of an argument that the user may see: not those of a copy."""
+    if o.block is None:
+        memory = list(reached(o.child))
+        if isinstance(o.passed, np.ndarray) and o.memory is not None:
+            memory.append(o.memory)
+    else:
+        memory = list(o.block.all())
+        if o.block.memory is not o.block.value and o.block.children is None:
+            return []
+        if o.block.children is not None:
+            memory = memory[1:]
+    return [(m.ctypes.data, m.ctypes.data + m.nbytes) for m in memory if m.nbytes]
+
+
+def _meet(these: list[Span], those: list[Span]) -> str:
+    """Whether stretches overlap: "", "same" where they only coincide, or "part"."""
+    found = ""
+    for a, b in these:
+        for c, d in those:
+            if a < d and c < b:
+                if (a, b) != (c, d):
+                    return "part"
+                found = "same"
+    return found
+
+
+def _check_rows(name: str, o: Operand, spans: list[Span]) -> None:
+    ordered = sorted(spans)
+    for (_, stop), (start, _) in zip(ordered, ordered[1:]):
+        if start < stop:
+            raise ArgumentValueError(
+                f"`{name}`: argument `{o.argument.name}` is written, and its arrays overlap "
+                "each other")
+
+
+def packed(name: str, found: dict[str, Value]) -> Value:
+    """Nothing, the one value, or a named tuple of several."""
+    if len(found) <= 1:
+        return next(iter(found.values()), None)
+    return named_tuple(name, list(found))(**found)
+
+
+def one_dimensional(t: Type) -> bool:
+    """Whether the type is that of arrays of numbers."""
+    return isinstance(t, ArrayType) and isinstance(t.element, Scalar)
+
+
+def _is_int(t: Type) -> bool:
+    return isinstance(t, Scalar) and t.is_int

@@ -1,0 +1,68 @@
+"""The course's door: `compile(text, target, output)` gives ctypes structs and a library."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from loma import driver
+from loma.backends.base import Options
+from loma.backends.llvm import LLVM
+from loma.diagnostics import CompileError, UserError
+from loma.host.build import Source, build
+from loma.host.marshal import Library, ctypes_structs
+from loma.ir.types import Scalar
+
+PLANNED: Final = ("ispc", "slang", "cuda", "opencl")
+FLOATS: Final = {"f32": Scalar.F32, "f64": Scalar.F64}
+
+
+class TargetError(CompileError):
+    """The target, or an option, is unknown or not there yet."""
+
+
+def compile(
+    loma_code: str,
+    target: str = "c",
+    output_filename: str | None = None,
+    slang_device: object = None,
+    print_error: bool = True,
+    *,
+    float_type: str = "f32",
+    strict: bool = False,
+    file: str = "<loma>",
+) -> tuple[dict[str, type[ctypes.Structure]], Library]:
+    """The structs by name, and a library whose attributes are the compiled functions.
+
+    `output_filename` is where the shared library goes, without suffix; its folder is made. An error
+    in the program is raised, and shown on stderr when `print_error`. `slang_device` is accepted and
+    not used, for scripts that pass it. `file` is the name of the program in messages.
+    """
+    if target not in driver.BACKENDS:
+        raise TargetError(_no_target(target))
+    if float_type not in FLOATS:
+        raise TargetError(f"unknown float type {float_type!r}: choose one of {', '.join(FLOATS)}")
+    output = None if output_filename is None else Path(output_filename)
+    if output is not None and output.name in ("", ".."):
+        raise TargetError(f"output_filename {output_filename!r} names a folder, not a file")
+    try:
+        source = Source(loma_code, file, FLOATS[float_type])
+        make = partial(build, source, target, Options(strict=strict, output=output))
+        later = target == LLVM.name and output is None
+        interface, loaded = make(callees=not later)
+    except UserError as e:
+        if print_error:
+            sys.stderr.write(e.to_string() + "\n")
+        raise
+    structs = ctypes_structs(interface.structs)
+    return structs, Library(interface, loaded, structs, make if later else None)
+
+
+def _no_target(target: str) -> str:
+    have = ", ".join(sorted(driver.BACKENDS))
+    if target in PLANNED:
+        return f"the target {target!r} is not there yet; these are: {have}"
+    return f"unknown target {target!r}: choose one of {have}"

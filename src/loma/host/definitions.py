@@ -1,0 +1,333 @@
+"""What a Function object stands for: a decorated function, a derivative, a function of a text.
+
+The names in a decorated function mean what they mean in Python: they are looked up in its closure
+and its module, at each call anew. So a constant that changes, or a helper that is defined again,
+makes the function compile again; it never runs with an old value.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import inspect
+import linecache
+import math
+import numbers
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import CellType, FunctionType, ModuleType
+from typing import Any, Final, TypeAlias, get_args, get_origin, get_type_hints
+
+from loma.backends.llvm.python_call import compiler_lock
+from loma.diagnostics import Diagnostic, Span, UserError
+from loma.frontend import definitions, surface
+from loma.frontend.python import Dotted, Written, placed, scan
+from loma.host import names
+from loma.ir.derived import Mode, implicit_name
+from loma.ir.nodes import Direction
+from loma.ir.prims import FUNCTIONS
+from loma.ir.types import Scalar
+
+Obj: TypeAlias = Any  # anything that a name of a Python module can refer to
+
+
+class Missing:
+    """Stands for the value of a name that is not defined (yet)."""
+
+
+MISSING: Final = Missing()
+TYPES: Final[Mapping[int, str]] = {
+    id(float): "float", id(int): "int", id(bool): "bool", id(range): "range",
+    id(names.Array): "Array", id(names.Diff): "Diff", id(names.In): "In", id(names.Out): "Out",
+    id(names.InOut): "InOut"}
+NUMPY_TYPES: Final = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64"}
+
+
+@dataclass(eq=False)
+class Decorated:
+    """A function of a Python file."""
+
+    fn: FunctionType
+    simd: bool
+    written: Written = field(init=False)
+    derived: dict[Mode, Derived] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.written = scan(*_source(self.fn))
+        code = self.fn.__code__
+        cells = self.fn.__closure__ or ()
+        self.cells: dict[str, CellType] = dict(zip(code.co_freevars, cells))
+
+    @property
+    def name(self) -> str:
+        """The function's own name."""
+        return self.fn.__name__
+
+    def lookup(self, dotted: Dotted) -> Obj:
+        """What a name in the function refers to now; MISSING when it has no value."""
+        found = self._root(dotted[0])
+        for attribute in dotted[1:]:
+            found = getattr(found, attribute, MISSING)
+        return found
+
+    def _root(self, name: str) -> Obj:
+        if name in self.cells:
+            try:
+                return self.cells[name].cell_contents
+            except ValueError:
+                return MISSING
+        if name in self.fn.__globals__:
+            return self.fn.__globals__[name]
+        return getattr(builtins, name, MISSING)
+
+    def namespace(self) -> dict[str, Obj]:
+        """The names that annotations of a class nearby may use."""
+        found = {name: self._root(name) for name in self.cells}
+        return {**self.fn.__globals__, **found}
+
+
+@dataclass(eq=False)
+class Text:
+    """A loma program as text."""
+
+    text: str
+    file: str
+    float_type: Scalar
+
+    @functools.cached_property
+    def parts(self) -> tuple[surface.Definition, ...]:
+        """Its definitions, not yet checked."""
+        return definitions(self.text, self.file)
+
+    @functools.cached_property
+    def members(self) -> dict[str, Member]:
+        """Its functions and derivatives by name."""
+        return {d.name: Member(self, d.name) for d in self.parts
+                if not isinstance(d, surface.Struct)}
+
+
+@dataclass(eq=False)
+class Member:
+    """A function or derivative of a loma text."""
+
+    program: Text
+    name: str
+    derived: dict[Mode, Derived] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Derived:
+    """A derivative of another definition."""
+
+    mode: Mode
+    primal: Definition
+    derived: dict[Mode, Derived] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name that it has when no one gives it another one."""
+        return implicit_name(self.primal.name, self.mode)
+
+
+@dataclass(eq=False)
+class Mapped:
+    """A kernel that calls another definition; the text has places for both names."""
+
+    primal: Definition
+    text: str
+    derived: dict[Mode, Derived] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name that it has when no one gives it another one."""
+        return f"map_{self.primal.name}"
+
+
+Definition: TypeAlias = Decorated | Member | Derived | Mapped
+LOCK: Final = threading.RLock()
+
+
+def _before_fork() -> None:
+    """Waits until no thread compiles: a child would wait for its locks for ever."""
+    LOCK.acquire()
+    if (lock := compiler_lock()) is not None:
+        lock.__enter__()
+
+
+def _after_fork() -> None:
+    if (lock := compiler_lock()) is not None:
+        lock.__exit__(None, None, None)
+    LOCK.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+
+
+def derivative(primal: Definition, mode: Mode) -> Derived:
+    """The derivative of a definition: one object, however often it is asked for."""
+    with LOCK:
+        return primal.derived.setdefault(mode, Derived(mode, primal))
+
+
+def definition_of(x: Obj) -> Definition | None:
+    """The definition that a Function object stands for."""
+    return getattr(x, "__loma_definition__", None)
+
+
+# What names stand for.
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A name that is replaced by loma text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The name of another definition."""
+
+    definition: Definition
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """The name of a class that is used as a struct."""
+
+    cls: type
+
+
+Meaning: TypeAlias = Plain | Call | Class
+
+
+def meaning(found: Obj, dotted: Dotted, user: Decorated) -> Meaning:
+    """What an object is inside of a decorated function; raises a UserError for what it cannot
+    be.
+    """
+    if isinstance(found, Missing):
+        return Call(user) if dotted == (user.name,) else Plain(".".join(dotted))
+    definition = user if found is user.fn else definition_of(found)
+    if definition is not None:
+        return Call(definition)
+    text = TYPES.get(id(found)) or _builtin(found, dotted)
+    if text:
+        return Plain(text)
+    if isinstance(found, numbers.Number):
+        return Plain(_number(found, dotted, user))
+    if isinstance(found, type):
+        return Plain(NUMPY_TYPES[found.__name__]) if _is_numpy_scalar(found) else Class(found)
+    raise _refused(found, dotted, user)
+
+
+def _builtin(found: Obj, dotted: Dotted) -> str:
+    """The name of a builtin of loma, or of one of Python and its `math` that loma knows."""
+    if isinstance(found, names.Builtin):
+        return found.__name__
+    if getattr(math, dotted[-1], None) is found and dotted[-1] in FUNCTIONS:
+        return dotted[-1]
+    return dotted[-1] if getattr(builtins, dotted[-1], None) is found else ""
+
+
+def _is_numpy_scalar(cls: type) -> bool:
+    return cls.__module__ == "numpy" and cls.__name__ in NUMPY_TYPES
+
+
+def _number(value: Obj, dotted: Dotted, user: Decorated) -> str:
+    """A constant as a literal."""
+    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+        return str(bool(value))
+    if isinstance(value, numbers.Integral):
+        return f"({int(value)})" if value < 0 else str(int(value))
+    if isinstance(value, numbers.Real):
+        number = float(value)
+        if math.isnan(number):
+            raise _refused(value, dotted, user)
+        text = "1e999" if math.isinf(number) else repr(abs(number))
+        return f"(-{text})" if math.copysign(1.0, number) < 0 else text
+    raise _refused(value, dotted, user)
+
+
+def _refused(found: Obj, dotted: Dotted, user: Decorated) -> UserError:
+    shown = ".".join(dotted)
+    kind = type(found).__name__
+    article = "an" if kind[:1].lower() in "aeiou" else "a"
+    if isinstance(found, FunctionType):
+        message = f"`{shown}` is a Python function"
+        help = f"decorate it with `@loma.function`: `{user.name}` is compiled, and calls it"
+    elif isinstance(found, ModuleType):
+        message, help = f"`{shown}` is a module", "name what you need of it"
+    elif isinstance(found, numbers.Number):
+        message, help = f"`{shown}` is {found!r}, which has no literal", "pass it as an argument"
+    else:
+        message = f"`{shown}` is {article} `{kind}`, which is no constant number"
+        help = f"pass it to `{user.name}` as an argument"
+    span = user.written.outer[dotted]
+    found_here = Diagnostic("E0702", message, span, label="from outside of the function", help=help)
+    return UserError((found_here,), user.written.source.text)
+
+
+# Sources.
+
+
+def _source(fn: FunctionType) -> tuple[str, str]:
+    """The function's text, padded to its place in its file, and the file's name."""
+    if not isinstance(fn, FunctionType):
+        raise TypeError(f"loma compiles functions made by `def`, not {fn!r}")
+    file = fn.__code__.co_filename
+    if fn.__name__ == "<lambda>":
+        raise TypeError("loma compiles functions made by `def`, not a lambda")
+    try:
+        lines, start = inspect.getsourcelines(fn)
+    except OSError as e:
+        raise OSError(
+            f"the source of `{fn.__name__}` cannot be found: define it in a file or a notebook, "
+            "or give its text to `loma.load`") from e
+    return placed("".join(lines), fn.__name__, start), file
+
+
+def file_text(file: str, otherwise: str) -> str:
+    """A file's whole text, for the lines that diagnostics show."""
+    return "".join(linecache.getlines(file)) or otherwise
+
+
+# Structs.
+
+
+def struct(cls: type, namespace: Mapping[str, Obj], place: Span,
+           name_of: Callable[[type], str]) -> list[tuple[str, str]]:
+    """The members of a class with annotations, as loma text; raises TypeError for what has no
+    loma type.
+    """
+    hints = _hints(cls, namespace)
+    if not hints:
+        raise TypeError(f"`{cls.__name__}` has no annotated members: it is no struct")
+    return [(m, _type_text(t, f"{cls.__name__}.{m}", name_of)) for m, t in hints.items()]
+
+
+def _hints(cls: type, namespace: Mapping[str, Obj]) -> dict[str, Obj]:
+    try:
+        return get_type_hints(cls, localns=dict(namespace))
+    except NameError as e:
+        raise TypeError(f"an annotation of `{cls.__name__}` cannot be read: {e}") from e
+
+
+def _type_text(t: Obj, where: str, name_of: Callable[[type], str]) -> str:
+    if id(t) in TYPES and not isinstance(t, Direction):
+        return TYPES[id(t)]
+    if isinstance(t, names.Builtin):
+        return t.__name__
+    made: Obj = get_origin(t)
+    if made is names.Array:
+        element, *size = get_args(t)
+        inner = _type_text(element, where, name_of)
+        return f"Array[{inner}, {size[0]}]" if size else f"Array[{inner}]"
+    if made is names.Diff:
+        return f"Diff[{_type_text(get_args(t)[0], where, name_of)}]"
+    if isinstance(t, type):
+        return NUMPY_TYPES[t.__name__] if _is_numpy_scalar(t) else name_of(t)
+    raise TypeError(f"`{where}` is annotated {t!r}, which is no loma type")

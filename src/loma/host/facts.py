@@ -1,0 +1,111 @@
+"""What a call from Python must know of a function beyond its signature."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias
+
+from loma.frontend import typed
+from loma.host.requests import nodes, request_of, signature_of
+from loma.ir.derived import Mode, reverse_signature
+from loma.ir.nodes import Direction, Signature
+
+Sizes: TypeAlias = Mapping[str, tuple[str | None, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`threads`: the arrays that a kernel indexes by plain `thread_id()`. `like`: for an Out
+    argument the argument that has its shape. `sizes`: named sizes of dimensions. `sums`: Out
+    arguments that are added to, never overwritten.
+    """
+
+    threads: tuple[str, ...] = ()
+    like: Mapping[str, str] = field(default_factory=dict)
+    sizes: Sizes = field(default_factory=dict)
+    sums: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Facts:
+        """The inverse of `to_json`."""
+        sizes = {name: tuple(s) for name, s in data["sizes"].items()}
+        return Facts(tuple(data["threads"]), data["like"], sizes, tuple(data["sums"]))
+
+
+def facts(program: typed.Module, name: str, sizes: Mapping[str, Sizes]) -> Facts:
+    """The facts about a function or derivative; `sizes` are those of the written functions."""
+    found = request_of(program, name)
+    if isinstance(found, typed.Function):
+        return Facts(tuple(indexed(found)), {}, sizes.get(name, {}))
+    inner = facts(program, found.primal, sizes)
+    match found.mode:
+        case Mode.FORWARD:
+            return inner
+        case Mode.REVERSE:
+            return _reverse(inner, signature_of(program, found.primal))
+
+
+def pairs(signature: Signature) -> dict[str, str]:
+    """For each argument of a function, the name of its adjoint in the reverse derivative."""
+    rest = iter(reverse_signature(signature).arguments)
+    found: dict[str, str] = {}
+    for a in signature.arguments:
+        if a.direction is not Direction.OUT:
+            next(rest)
+        found[a.name] = next(rest).name
+    return found
+
+
+def _reverse(inner: Facts, signature: Signature) -> Facts:
+    adjoint = pairs(signature)
+    kept = {a.name for a in signature.arguments if a.direction is not Direction.OUT}
+    inputs = [a.name for a in signature.arguments if a.direction is Direction.IN]
+
+    def both(names: Iterable[str]) -> list[str]:
+        return [x for n in names for x in ([n, adjoint[n]] if n in kept else [adjoint[n]])]
+
+    sizes = {x: inner.sizes[n] for n in inner.sizes for x in both([n])}
+    return Facts(
+        tuple(both(inner.threads)),
+        {adjoint[n]: n for n in inputs},
+        sizes,
+        tuple(adjoint[n] for n in inputs),
+    )
+
+
+def indexed(f: typed.Function) -> list[str]:
+    """The arguments that a kernel indexes by its thread's number and nothing else."""
+    if not f.signature.simd:
+        return []
+    plain = _thread_numbers(f)
+    found: dict[str, None] = {}
+    for n in nodes(f.body):
+        match n:
+            case typed.Index(typed.Name(base), typed.ThreadId()) if base in f.params:
+                found[base.name] = None
+            case typed.Index(typed.Name(base), typed.Name(at)) if base in f.params and at in plain:
+                found[base.name] = None
+            case _:
+                pass
+    return list(found)
+
+
+def _thread_numbers(f: typed.Function) -> set[typed.Symbol]:
+    """The variables that are the thread's number, and never anything else."""
+    assigned: Counter[typed.Symbol] = Counter()
+    numbers: set[typed.Symbol] = set()
+    for n in nodes(f.body):
+        match n:
+            case typed.Declare(symbol, value) | typed.Assign(typed.Name(symbol), value):
+                assigned[symbol] += value is not None
+                if isinstance(value, typed.ThreadId):
+                    numbers.add(symbol)
+            case _:
+                pass
+    return {s for s in numbers if assigned[s] == 1}

@@ -1,0 +1,375 @@
+"""Function objects: what the decorators, `load`, `fwd_diff` and `rev_diff` give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, overload
+
+from loma.backends.base import Options
+from loma.host import names
+from loma.host.arguments import given, real_types
+from loma.host.call import Instance, one_dimensional
+from loma.host.definitions import (
+    LOCK,
+    Decorated,
+    Definition,
+    Derived,
+    Mapped,
+    Member,
+    Text,
+    definition_of,
+    derivative,
+)
+from loma.host.description import Description
+from loma.host.fast import MISS, TRAPPED, compiled
+from loma.host.mapped import mapped, spread
+from loma.host.modules import named_structs
+from loma.host.program import Program, check
+from loma.host.refusals import ArgumentTypeError
+from loma.host.values import Value
+from loma.ir.derived import Mode
+from loma.ir.nodes import Direction, Signature
+from loma.ir.text import module_text
+from loma.ir.types import F32, F64, Scalar, type_text
+
+WARM: Final = 3  # calls from which on a kind of call is compiled as such
+
+
+class Function:
+    """A loma function that Python calls: with numbers, NumPy arrays, structs of both.
+
+    It is compiled at its first call, for the real type of the arguments. Attributes: `name`,
+    `signature`, `source`, `is_kernel`.
+    """
+
+    def __init__(self, definition: Definition, primal: Function | None = None) -> None:
+        self._primal = primal
+        self.derivatives: dict[Mode, Function] = {}
+        self.__loma_definition__ = definition
+        self.__name__ = definition.name
+        self.__qualname__ = definition.name
+        self.__doc__ = None
+        if isinstance(definition, Decorated):
+            self.__doc__ = definition.fn.__doc__
+            self.__module__ = definition.fn.__module__
+            self.__qualname__ = definition.fn.__qualname__
+        self._program: Program | None = None
+        self._descriptions: dict[Scalar, Description] = {}
+        self._instances: dict[Scalar, Instance] = {}
+        self._maps: dict[tuple[str, ...], Function] = {}
+        self._fast: tuple[tuple[Callable[..., Any], Instance], ...] = ()
+        self._seen: tuple[tuple[Callable[[str], object], str, object], ...] = ()
+
+    # What it is.
+
+    @property
+    def name(self) -> str:
+        """The function's name in its program."""
+        return self.program.name
+
+    @property
+    def program(self) -> Program:
+        """All that the function needs, as the names in it are now."""
+        program = self._program
+        if program is not None and program.holds():
+            return program
+        with LOCK:
+            made = Program(self.__loma_definition__)
+            self._descriptions, self._instances, self._fast = {}, {}, ()
+            self._program = made
+        return made
+
+    @property
+    def source(self) -> str:
+        """The function as loma text, with all that it needs; a derivative's own code."""
+        program = self.program
+        if not isinstance(self.__loma_definition__, Derived):
+            return program.source
+        module = program.core(program.fixed_type or F64, Options(), fast=False)
+        return module_text(replace(module, structs=named_structs(module)))
+
+    @property
+    def signature(self) -> Signature:
+        """The arguments and the result."""
+        return self.describe(self.program.fixed_type or F64).signature
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether threads run it."""
+        return self.signature.simd
+
+    def __repr__(self) -> str:
+        kind = "kernel" if self.is_kernel else "function"
+        return f"<loma {kind} {shown(self.name, self.signature)}>"
+
+    def __get__(self, instance: object, owner: type | None = None) -> Function:
+        return self
+
+    # Calls.
+
+    def __call__(self, *args: Value, **kwargs: Value) -> Value:
+        """Runs the function; gives its result, and the outputs that were not passed."""
+        if not kwargs:
+            for get, name, found in self._seen:
+                if get(name) is not found:
+                    break
+            else:
+                for call, instance in self._fast:
+                    out = call(*args)
+                    if out is not MISS:
+                        if out is TRAPPED:
+                            instance.raise_error()
+                        return instance.named(out) if type(out) is tuple else out
+        return self.launch(None, args, kwargs)
+
+    def __getitem__(self, threads: int) -> Launch:
+        """The kernel with a number of threads: `k[n](...)`."""
+        return Launch(self, threads)
+
+    def launch(self, threads: int | None, args: tuple[Value, ...],
+               kwargs: Mapping[str, Value]) -> Value:
+        """A call, with a number of threads if that is given."""
+        program = self.program
+        signature = self.describe(program.fixed_type or self._usual).signature
+        values = given(program.name, signature.arguments, args, kwargs)
+        instance = self.instance(self.real_type(values))
+        out = instance.call(values, threads)
+        instance.calls += 1
+        if instance.calls == WARM:
+            self._quicken(instance)
+        return out
+
+    def _quicken(self, instance: Instance) -> None:
+        """Lets calls of a kind that comes often run without Python in between."""
+        if instance.description.float_type is F32 and not self._decided_by_arrays():
+            return
+        with LOCK:
+            made = compiled(instance)
+            if made is not None:
+                self._seen = tuple(
+                    (w.getter(), w.dotted[0], w.user.lookup(w.dotted))
+                    for w in self.program.watches)
+                self._fast = (*self._fast, (made.call, instance))
+                instance.keep.append(made)
+
+    def _decided_by_arrays(self) -> bool:
+        """Whether an input array's dtype is always there to decide the real type."""
+        if self.program.fixed_type is not None:
+            return True
+        free = self._free()
+        return any(
+            a.name in free and one_dimensional(a.type) and a.direction is not Direction.OUT
+            for a in self.signature.arguments)
+
+    def _free(self) -> list[str]:
+        """The arguments that hold a `float`, which the call decides."""
+        wide, narrow = self.describe(F64), self.describe(F32)
+        return [
+            a.name for a, b in zip(wide.signature.arguments, narrow.signature.arguments)
+            if wide.scalars(a.type) != narrow.scalars(b.type)]
+
+    @property
+    def _usual(self) -> Scalar:
+        return next(iter(self._descriptions), F64)
+
+    def map(self, *args: Value, **kwargs: Value) -> Value:
+        """The function on each element of arrays; arguments are broadcast as NumPy does it."""
+        signature = self.signature
+        values = given(self.name, signature.arguments, args, kwargs)
+        names_, flat, shape = spread(self.name, signature, values)
+        kernel = self._maps.get(names_)
+        if kernel is None:
+            made = mapped(self.__loma_definition__, self.name, signature, names_)
+            kernel = self._maps.setdefault(names_, Function(made))
+        out = kernel(**flat)
+        if isinstance(out, tuple):
+            return type(out)(*(x.reshape(shape) for x in out))
+        return out.reshape(shape)
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        definition = self.__loma_definition__
+        match definition:
+            case Decorated():
+                return self.__qualname__
+            case Member(program, name):
+                return member, (program.text, program.file, program.float_type.value, name)
+            case Derived(mode, primal):
+                transform = fwd_diff if mode is Mode.FORWARD else rev_diff
+                return transform, (self._primal or Function(primal),)
+            case Mapped():
+                raise TypeError("a mapped function cannot be pickled")
+
+    # Compilation.
+
+    def real_type(self, values: Mapping[str, Value]) -> Scalar:
+        """What `float` stands for in a call: arrays and NumPy scalars decide, else f64."""
+        fixed = self.program.fixed_type
+        if fixed is not None:
+            return fixed
+        types = {n: real_types(x) for n, x in values.items()}
+        if not any(F32 in t for t in types.values()):
+            return F64
+        free = self._free()
+        decided = {n: types[n] for n in free if n in types and types[n]}
+        chosen = {s for t in decided.values() for s in t}
+        if len(chosen) > 1:
+            listed = ", ".join(
+                f"`{n}` has {' and '.join(sorted(f'float{8 * s.bytes}' for s in t))}"
+                for n, t in decided.items())
+            raise ArgumentTypeError(
+                f"`{self.name}`: the arguments mix float32 and float64: {listed}",
+                "convert them to one of the two")
+        return chosen.pop() if chosen else F64
+
+    def describe(self, float_type: Scalar) -> Description:
+        """What a caller must know, for a real type."""
+        program = self.program
+        found = self._descriptions.get(float_type)
+        if found is None:
+            with LOCK:
+                found = self._descriptions[float_type] = program.describe(float_type)
+        return found
+
+    def instance(self, float_type: Scalar) -> Instance:
+        """The compiled function, for a real type."""
+        program = self.program
+        found = self._instances.get(float_type)
+        if found is None:
+            with LOCK:
+                description = self.describe(float_type)
+                code = program.build(float_type, Options())
+                found = Instance(program.name, description, code, program.structs)
+                self._instances[float_type] = found
+        return found
+
+
+class Launch:
+    """A kernel with a number of threads, ready to be called."""
+
+    def __init__(self, function: Function, threads: int) -> None:
+        if not function.is_kernel:
+            raise ArgumentTypeError(
+                f"`{function.name}` is no kernel: it has no number of threads")
+        try:
+            self.threads = threads.__index__()
+        except AttributeError:
+            raise ArgumentTypeError(
+                f"`{function.name}[n]`: the number of threads must be an int, "
+                f"not {threads!r}") from None
+        self.function = function
+
+    def __call__(self, *args: Value, **kwargs: Value) -> Value:
+        """Runs the kernel."""
+        return self.function.launch(self.threads, args, kwargs)
+
+
+def shown(name: str, signature: Signature, float_type: Scalar = F64) -> str:
+    """A function's head as loma text."""
+    args = ", ".join(f"{a.name}: {a.direction.value}[{type_text(a.type, float_type)}]"
+                     for a in signature.arguments)
+    result = signature.result
+    arrow = "" if result is None else f" -> {type_text(result, float_type)}"
+    return f"{name}({args}){arrow}"
+
+
+# The ways to make one.
+
+
+@overload
+def function(fn: Callable[..., Any]) -> Function: ...
+@overload
+def function() -> Callable[[Callable[..., Any]], Function]: ...
+def function(fn: Callable[..., Any] | None = None) -> Any:
+    """Compiles a Python function as loma: the decorator."""
+    return function if fn is None else _decorated(fn, simd=False)
+
+
+@overload
+def kernel(fn: Callable[..., Any]) -> Function: ...
+@overload
+def kernel() -> Callable[[Callable[..., Any]], Function]: ...
+def kernel(fn: Callable[..., Any] | None = None) -> Any:
+    """Compiles a Python function as a loma kernel, which threads run: the decorator."""
+    return kernel if fn is None else _decorated(fn, simd=True)
+
+
+def _decorated(fn: Callable[..., Any], simd: bool) -> Function:
+    if isinstance(fn, Function):
+        raise TypeError(f"`{fn.__name__}` is decorated already")
+    made = Function(Decorated(fn, simd or hasattr(fn, names.SIMD)))  # type: ignore[arg-type]
+    if made.program.complete:
+        made.describe(made.program.fixed_type or F64)
+    return made
+
+
+def fwd_diff(f: Function) -> Function:
+    """The forward derivative of a function: every float becomes a pair of value and derivative."""
+    return _transformed(f, "fwd_diff", Mode.FORWARD)
+
+
+def rev_diff(f: Function) -> Function:
+    """The reverse derivative of a function: inputs get adjoints, outputs give theirs."""
+    return _transformed(f, "rev_diff", Mode.REVERSE)
+
+
+def _transformed(f: Function, transform: str, mode: Mode) -> Function:
+    """A derivative of a function: one object, so that it is compiled once."""
+    definition = _definition(f, transform)
+    made = f.derivatives.get(mode)
+    if made is None:
+        made = f.derivatives.setdefault(mode, Function(derivative(definition, mode), f))
+    return made
+
+
+def _definition(f: object, transform: str) -> Definition:
+    found = definition_of(f)
+    if found is None:
+        raise TypeError(
+            f"`{transform}` differentiates what `@loma.function` or `@loma.kernel` made, not {f!r}")
+    return found
+
+
+class Library:
+    """The functions of a loma text, as attributes and by name."""
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+        self._functions = {name: Function(m) for name, m in text.members.items()}
+        self.__dict__.update(self._functions)
+
+    def __getitem__(self, name: str) -> Function:
+        return self._functions[name]
+
+    def __getattr__(self, name: str) -> Function:
+        have = ", ".join(self._functions) or "nothing"
+        raise AttributeError(f"{self._text.file} has no function `{name}`; it has {have}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._functions)
+
+    def __repr__(self) -> str:
+        return f"<loma library {self._text.file}: {', '.join(self._functions)}>"
+
+
+def load(program: str | Path, *, float_type: str = "f32") -> Library:
+    """The functions of a file of loma text, or of a text itself.
+
+    A string with a line break is a text. `float_type` is what `float` stands for: f32 or f64.
+    """
+    if float_type not in ("f32", "f64"):
+        raise ValueError(f"`float_type` must be 'f32' or 'f64', not {float_type!r}")
+    if isinstance(program, str) and "\n" in program:
+        text, file = program, "<loma>"
+    else:
+        text, file = Path(program).read_text(), str(program)
+    made = Text(text, file, Scalar(float_type))
+    library = Library(made)
+    check(made)
+    return library
+
+
+def member(text: str, file: str, float_type: str, name: str) -> Function:
+    """A function of a loma text: what pickling gives back."""
+    return Function(Text(text, file, Scalar(float_type)).members[name])

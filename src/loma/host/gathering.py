@@ -1,0 +1,145 @@
+"""Finds everything that a definition needs, and gives it names of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from numbers import Number
+from typing import Final
+
+from loma.diagnostics import Span
+from loma.frontend.python import Dotted
+from loma.host.definitions import (
+    Call,
+    Class,
+    Decorated,
+    Definition,
+    Derived,
+    Mapped,
+    Member,
+    Missing,
+    Plain,
+    Text,
+    meaning,
+    struct,
+)
+from loma.host.watch import Watch
+
+RESERVED: Final = frozenset(("make__dfloat", "_dfloat"))
+
+
+@dataclass(eq=False)
+class Parts:
+    """A definition, and all that it needs.
+
+    `names`: what each definition is called in the program. `meanings`: what the names in a
+    function stand for, as loma text. `classes`, `members`, `places`: the structs. `watches`: the
+    names whose meaning may change.
+    """
+
+    root: Definition
+    texts: list[Text] = field(default_factory=list)
+    names: dict[Definition, str] = field(default_factory=dict)
+    meanings: dict[Decorated, dict[Dotted, str]] = field(default_factory=dict)
+    classes: dict[type, str] = field(default_factory=dict)
+    members: dict[type, list[tuple[str, str]]] = field(default_factory=dict)
+    places: dict[type, Span] = field(default_factory=dict)
+    watches: list[Watch] = field(default_factory=list)
+
+
+def gather(parts: Parts) -> None:
+    """Finds everything that the root needs, and names it."""
+    _Gathering(parts).run()
+
+
+class _Gathering:
+    def __init__(self, program: Parts) -> None:
+        self.p = program
+        self.taken: set[str] = set(RESERVED)
+        self.calls: list[tuple[Decorated, Dotted, Definition]] = []
+        self.order: dict[Definition, None] = {}
+        self.used: list[tuple[Decorated, Dotted, type]] = []
+        self.plain: dict[Decorated, dict[Dotted, str]] = {}
+
+    def run(self) -> None:
+        """Fills the program."""
+        self._reach(self.p.root)
+        for t in self.p.texts:
+            self.taken |= {d.name for d in t.parts}
+        for user, dotted, cls in self.used:
+            self._class(cls, user, user.written.outer[dotted])
+        for d in sorted(self.order, key=lambda d: isinstance(d, Derived | Mapped)):
+            self._name(d)
+        for user, meanings in self.plain.items():
+            self.p.meanings[user] = meanings
+        for user, dotted, called in self.calls:
+            self.p.meanings[user][dotted] = self.p.names[called]
+        for user, dotted, cls in self.used:
+            self.p.meanings[user][dotted] = self.p.classes[cls]
+
+    def _reach(self, root: Definition) -> None:
+        todo = [root]
+        while todo:
+            d = todo.pop()
+            if d in self.order:
+                continue
+            self.order[d] = None
+            match d:
+                case Decorated():
+                    todo += self._links(d)
+                case Derived() | Mapped():
+                    todo.append(d.primal)
+                case Member():
+                    if d.program not in self.p.texts:
+                        self.p.texts.append(d.program)
+
+    def _links(self, d: Decorated) -> list[Definition]:
+        """The definitions that a decorated function names."""
+        found: list[Definition] = []
+        self.plain[d] = {}
+        for dotted in d.written.outer:
+            obj = d.lookup(dotted)
+            match meaning(obj, dotted, d):
+                case Plain(text):
+                    self.plain[d][dotted] = text
+                    if isinstance(obj, Number | Missing):
+                        self.p.watches.append(Watch(d, dotted, obj))
+                case Call(definition):
+                    found.append(definition)
+                    self.calls.append((d, dotted, definition))
+                    self.p.watches.append(Watch(d, dotted, obj, definition))
+                case Class(cls):
+                    self.used.append((d, dotted, cls))
+                    self.p.watches.append(Watch(d, dotted, obj))
+        return found
+
+    def _class(self, cls: type, user: Decorated, place: Span) -> str:
+        if cls in self.p.classes:
+            return self.p.classes[cls]
+        name = self.p.classes[cls] = self._fresh(cls.__name__)
+        self.p.places[cls] = place
+        self.p.members[cls] = struct(
+            cls, user.namespace(), place, lambda inner: self._class(inner, user, place))
+        return name
+
+    def _name(self, d: Definition) -> None:
+        if isinstance(d, Derived | Mapped) and d.primal not in self.p.names:
+            self._name(d.primal)
+        if d in self.p.names:
+            return
+        match d:
+            case Member(_, name):
+                self.p.names[d] = name
+            case Decorated():
+                self.p.names[d] = self._fresh(d.name)
+            case Mapped():
+                self.p.names[d] = self._fresh(f"map_{self.p.names[d.primal]}")
+            case Derived(mode, primal):
+                self.p.names[d] = self._fresh(f"_d_{mode.value}_{self.p.names[primal]}")
+
+    def _fresh(self, name: str) -> str:
+        made, n = name, 0
+        while made in self.taken:
+            n += 1
+            made = f"{name}_{n}"
+        self.taken.add(made)
+        return made

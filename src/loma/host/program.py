@@ -1,0 +1,218 @@
+"""A definition with all that it needs, as one loma program: checked, differentiated, compiled.
+
+Both what a call must know (`Description`) and the code are kept in the disk cache under a digest
+of the texts: a warm start neither checks nor compiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+
+from loma import driver
+from loma.backends.base import Options
+from loma.backends.cache import Cache, key
+from loma.backends.llvm import compile_object, identity
+from loma.diagnostics import Span, UserError
+from loma.frontend import definitions, load_parts, surface, typed
+from loma.frontend.python import type_expr
+from loma.host.build import compiler_version
+from loma.host.definitions import (
+    Decorated,
+    Definition,
+    Derived,
+    Mapped,
+    Member,
+    Missing,
+    Text,
+    file_text,
+)
+from loma.host.description import Code, Description, code_bytes
+from loma.host.facts import facts
+from loma.host.gathering import Parts, gather
+from loma.host.modules import pruned, writes
+from loma.host.requests import signature_of, sliced
+from loma.ir.nodes import Module
+from loma.ir.types import Scalar
+
+
+@dataclass(eq=False)
+class Program(Parts):
+    """The definitions that one definition needs, each with a name of its own."""
+
+    def __post_init__(self) -> None:
+        gather(self)
+
+    def holds(self) -> bool:
+        """Whether all names in the functions still mean what they meant."""
+        return all(w.holds() for w in self.watches)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every name in the functions has a value."""
+        return not any(isinstance(w.found, Missing) and w.definition is None
+                       for w in self.watches)
+
+    @property
+    def name(self) -> str:
+        """The name of the root in the program."""
+        return self.names[self.root]
+
+    @property
+    def fixed_type(self) -> Scalar | None:
+        """The scalar that `float` stands for in texts of loma, if there are any."""
+        return self.texts[0].float_type if self.texts else None
+
+    @property
+    def structs(self) -> dict[str, type]:
+        """The Python classes of the structs."""
+        return {name: cls for cls, name in self.classes.items()}
+
+    # As text.
+
+    @cached_property
+    def source(self) -> str:
+        """The whole program as loma text."""
+        parts = [t.text.strip("\n") + "\n" for t in self.texts]
+        for cls, name in self.classes.items():
+            members = [f"    {m} : {t}" for m, t in self.members[cls]]
+            parts.append("\n".join([f"class {name}:", *members]) + "\n")
+        for d, name in self.names.items():
+            match d:
+                case Decorated():
+                    parts.append(d.written.text(self.meanings[d], name, d.simd))
+                case Derived():
+                    parts.append(f"{name} = {d.mode.value}_diff({self.names[d.primal]})\n")
+                case Mapped():
+                    parts.append(self._mapped(d))
+                case Member():
+                    pass
+        return "\n\n".join(parts)
+
+    def _mapped(self, d: Mapped) -> str:
+        return d.text.format(name=self.names[d], called=self.names[d.primal])
+
+    @cached_property
+    def digest(self) -> str:
+        """What the program consists of, as one key; places in files are a part of it."""
+        parts = [self.name]
+        for t in self.texts:
+            parts += [t.file, t.text, t.float_type.value]
+        for cls, name in self.classes.items():
+            parts += [name, repr(self.members[cls])]
+        for d, name in self.names.items():
+            parts.append(name)
+            if isinstance(d, Decorated):
+                parts += [d.written.source.file, d.written.source.text, str(d.simd),
+                          repr(self.meanings[d])]
+            elif isinstance(d, Derived):
+                parts += [d.mode.value, self.names[d.primal]]
+            elif isinstance(d, Mapped):
+                parts.append(self._mapped(d))
+        return key("python", *parts, compiler_version())
+
+    # As a tree.
+
+    def checked(self, float_type: Scalar) -> typed.Module:
+        """The program, checked."""
+        with self.showing_files():
+            return load_parts(list(self._parts()), self._main[1], self._main[0], float_type)
+
+    def _parts(self) -> Iterator[surface.Definition]:
+        for t in self.texts:
+            yield from t.parts
+        for cls, name in self.classes.items():
+            span = self.places[cls]
+            members = tuple(surface.StructMember(m, type_expr(t, span), span=span)
+                            for m, t in self.members[cls])
+            yield surface.Struct(name, members, span, span=span)
+        for d, name in self.names.items():
+            match d:
+                case Decorated():
+                    yield d.written.function(self.meanings[d], name, d.simd)
+                case Derived():
+                    where = self._span(d)
+                    yield surface.Derivative(
+                        name, d.mode, self.names[d.primal], where, span=where)
+                case Mapped():
+                    yield from definitions(self._mapped(d), f"<{name}>")
+                case Member():
+                    pass
+
+    def _span(self, d: Definition) -> Span:
+        while isinstance(d, Derived | Mapped):
+            d = d.primal
+        if isinstance(d, Decorated):
+            return d.written.span
+        return next(p.span for p in d.program.parts if p.name == d.name)
+
+    @property
+    def _main(self) -> tuple[str, str]:
+        """The file of the root, and its text."""
+        d = self.root
+        while isinstance(d, Derived | Mapped):
+            d = d.primal
+        if isinstance(d, Decorated):
+            return d.written.source.file, d.written.source.text
+        return d.program.file, d.program.text
+
+    @contextmanager
+    def showing_files(self) -> Iterator[None]:
+        """Gives errors the texts of all files that they may point into."""
+        try:
+            yield
+        except UserError as e:
+            e.texts = {t.file: t.text for t in self.texts}
+            for d in self.names:
+                if isinstance(d, Decorated):
+                    source = d.written.source
+                    e.texts[source.file] = file_text(source.file, source.text)
+            raise
+
+    # As code.
+
+    def describe(self, float_type: Scalar) -> Description:
+        """What callers must know; raises a UserError when the program is wrong."""
+        store, name = Cache(), key("description", self.digest, float_type.value)
+        if (entry := store.get(name)) is not None:
+            with suppress(ValueError, KeyError):
+                return Description.from_bytes(entry)
+        program = sliced(self.checked(float_type), self.name)
+        sizes = {self.names[d]: d.written.sizes for d in self.names if isinstance(d, Decorated)}
+        made = Description(
+            signature_of(program, self.name), program.structs,
+            facts(program, self.name, sizes), float_type)
+        store.put(name, made.to_bytes())
+        return made
+
+    def build(self, float_type: Scalar, options: Options) -> Code:
+        """The machine code."""
+        store = Cache()
+        name = key("code", self.digest, float_type.value, str(options.strict), *identity())
+        if (entry := store.get(name)) is not None:
+            with suppress(ValueError, KeyError):
+                return Code.from_bytes(entry)
+        with self.showing_files():
+            module = self.core(float_type, options)
+        entry = code_bytes(
+            self.name, writes(module, self.name), compile_object(module, options))
+        store.put(name, entry)
+        return Code.from_bytes(entry)
+
+    def core(self, float_type: Scalar, options: Options, fast: bool = True) -> Module:
+        """The core of the root and of what it calls, derivatives made."""
+        program = sliced(self.checked(float_type), self.name)
+        with self.showing_files():
+            return pruned(
+                driver.differentiated(program, fast=fast, strict=options.strict), self.name)
+
+
+def check(text: Text) -> None:
+    """Raises a UserError when a loma text is wrong; one that was found right is remembered."""
+    store, name = Cache(), key("text", text.text, text.file, text.float_type.value,
+                               compiler_version())
+    if store.get(name) is None:
+        load_parts(text.parts, text.text, text.file, text.float_type)
+        store.put(name, b"right")

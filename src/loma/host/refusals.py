@@ -1,0 +1,73 @@
+"""Errors of calls: one sentence that names the argument, and the place of the user's call."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from loma.diagnostics import NOWHERE, Diagnostic, Span, UserError
+
+HOME: Final = str(Path(__file__).parents[1])
+
+
+class ArgumentError(UserError):
+    """A call with arguments that do not fit; the message is one sentence."""
+
+    def __init__(self, message: str, help: str = "", code: str = "E0711") -> None:
+        place = call_place()
+        text = "".join(linecache.getlines(place.file))
+        super().__init__((Diagnostic(code, message, place, help=help),), text)
+
+    def __str__(self) -> str:
+        first = self.diagnostics[0]
+        return f"{first.message}; {first.help}" if first.help else first.message
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument of a wrong type, dtype or number of dimensions; a missing or unknown one."""
+
+
+class ArgumentValueError(ArgumentError, ValueError):
+    """An argument of the right type with a wrong value: its shape, its memory, its size."""
+
+
+class CopyWarning(UserWarning):
+    """An input was copied, because its memory is laid out in another way than loma needs."""
+
+
+def caller() -> FrameType | None:
+    """The innermost frame that is not ours."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(HOME):
+        frame = frame.f_back
+    return frame
+
+
+def depth() -> int:
+    """The stack level of the user's call, as `warnings.warn` counts for our caller."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 1
+    while frame is not None and frame.f_code.co_filename.startswith(HOME):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def call_place() -> Span:
+    """Where the user's code calls us."""
+    frame = caller()
+    if frame is None:
+        return NOWHERE
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    positions = frame.f_code.co_positions()
+    found = next(itertools.islice(positions, frame.f_lasti // 2, None), (None,) * 4)
+    start, stop, column, end = found
+    if start is None or column is None or stop is None or end is None:
+        return Span(file, line, 0, line, 0)
+    text = linecache.getline(file, start)
+    first = len(text.encode()[:column].decode(errors="ignore"))
+    last = linecache.getline(file, stop)
+    return Span(file, start, first, stop, len(last.encode()[:end].decode(errors="ignore")))
