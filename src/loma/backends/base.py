@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -66,6 +66,3 @@ class Backend:
     name: str
     text: Callable[[Module, Options], str]
     build: Build
-
-
-Registry = Mapping[str, Backend]

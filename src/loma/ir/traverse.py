@@ -12,7 +12,6 @@ from loma.ir.nodes import (
     Apply,
     Call,
     Check,
-    Const,
     For,
     If,
     Load,
@@ -252,30 +251,3 @@ def map_regions(op: Op, f: Callable[[Region], Region]) -> Op:
             return replace(op, cond=f(op.cond), body=f(op.body))
         case _:
             return op
-
-
-def used_names(region: Region) -> set[str]:
-    """Every name hint that occurs in a region."""
-    return {v.name for v in bound(region)} | {v.name for v in reads(region)}
-
-
-__all__ = [
-    "Const",
-    "Subst",
-    "bound",
-    "clone_op",
-    "clone_region",
-    "free",
-    "indices",
-    "map_regions",
-    "op_reads",
-    "operands",
-    "outs",
-    "reads",
-    "regions",
-    "reread",
-    "root_of",
-    "used_names",
-    "value",
-    "walk",
-]

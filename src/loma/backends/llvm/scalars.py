@@ -68,7 +68,7 @@ def apply(code: Code, op: Apply) -> None:
     code.bind(op.out, _spell(code, op))
 
 
-def _spell(code: Code, op: Apply) -> str:  # noqa: C901  # noqa: C901
+def _spell(code: Code, op: Apply) -> str:  # noqa: C901 - one dispatch
     name, args = op.prim.name, [code.read(x) for x in op.args]
     type = type_of(op.args[-1])
     spelled = VALUE[type]
