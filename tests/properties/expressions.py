@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from properties.reductions import float_reduction, int_reduction
 from properties.scope import FLOAT, INT, LENGTH, Callee, Place, Scope, Variable
 
 from loma.ir.types import ArrayType, Scalar, Type
@@ -59,7 +60,9 @@ def int_expr(s: Scope, depth: int) -> str:
 def whole(s: Scope, depth: int) -> str:
     """An operator of integers alone, or a choice between two of them."""
     a, by = int_expr(s, depth - 1), s.rng.choice([-3, -1, 2, 3, 4, 7])
-    match s.rng.randrange(10):
+    match s.rng.randrange(11):
+        case 10:
+            return int_reduction(s, depth - 1, float_expr, int_expr)
         case 9:
             return f"({a}) ** ({int_expr(s, depth - 1)} & 3)"
         case 0 | 1:
@@ -93,7 +96,7 @@ def float_expr(s: Scope, depth: int) -> str:  # noqa: C901
     if depth <= 0:
         return leaf(s, 0)
     a = float_expr(s, depth - 1)
-    match s.rng.randrange(25):
+    match s.rng.randrange(26):
         case 0 | 1 | 2:
             return f"({a} + {float_expr(s, depth - 1)})"
         case 3 | 4:
@@ -124,6 +127,8 @@ def float_expr(s: Scope, depth: int) -> str:  # noqa: C901
             return f"(0.11 + {a}) % {s.rng.choice(['0.7', '-1.3'])}"
         case 21:
             return elementary(s, a)
+        case 23:
+            return float_reduction(s, depth - 1, float_expr)
         case 22:
             return chosen(s, a, float_expr(s, depth - 1))
         case _:

@@ -116,6 +116,9 @@ class _Printer:
                 return f"({self.expr(then)} if {self.expr(cond)} else {self.expr(orelse)})"
             case T.Let(symbol, value, body):
                 return f"(let {symbol.name} = {self.expr(value)} in {self.expr(body)})"
+            case T.Reduce(kind, symbol, start, stop, step, value):
+                bounds = f"{self.expr(start)}, {self.expr(stop)}, {step}"
+                return f"{kind}({self.expr(value)} for {symbol.name} in range({bounds}))"
             case T.ThreadId():
                 return "thread_id()"
             case T.Call(function, args):

@@ -67,8 +67,14 @@ class ExpressionChecker(ABC):
                 return self._member(e)
             case surface.Call():
                 return self.call(e)
+            case surface.Reduce():
+                return self.reduction(e)
             case surface.Bad():
                 return None
+
+    @abstractmethod
+    def reduction(self, e: surface.Reduce) -> typed.Expr | None:
+        """A reduction over a range."""
 
     @abstractmethod
     def call(self, e: surface.Call) -> typed.Expr | None:

@@ -9,6 +9,7 @@ from loma.frontend import surface, typed
 from loma.frontend.check_assign import Assignments
 from loma.frontend.check_call import STATEMENTS, is_place
 from loma.frontend.check_construct import fill, fill_array
+from loma.frontend.check_reduce import bounds, reduction
 from loma.frontend.check_scope import Entry
 from loma.frontend.check_types import grows
 from loma.frontend.codes import calls as call_codes
@@ -136,18 +137,18 @@ class FunctionChecker(Assignments):
         return None
 
     def _for(self, s: surface.For) -> typed.Stmt | None:
-        start, stop = (self.integer(b, "a bound of a range") for b in (s.start, s.stop))
-        index = I64 if any(b is not None and b.type is I64 for b in (start, stop)) else I32
+        index, (start, stop) = bounds(self, s.start, s.stop)
         symbol = typed.Symbol(s.name, index, s.span)
         with self.scope.block():
             self.declare(s.name, Entry(symbol, s, counter=True), _first_line(s.span))
             body = self._loop(s.body)
         if start is None or stop is None:
             return None
-        first, last = self.settled(start, index), self.settled(stop, index)
-        if first is None or last is None:
-            return None
-        return typed.For(symbol, first, last, s.step, body, span=s.span)
+        return typed.For(symbol, start, stop, s.step, body, span=s.span)
+
+    def reduction(self, e: surface.Reduce) -> typed.Expr | None:
+        """A reduction over a range."""
+        return reduction(self, e)
 
     def _declare(self, s: surface.Declare) -> typed.Stmt | None:
         value = None if s.value is None else self.right_side(s.value)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TypeAlias, assert_never
 
 from loma.frontend.lower_env import Env, same
+from loma.frontend.lower_range import reduction
 from loma.frontend.lower_scan import speculatable
 from loma.frontend.typed import (
     Apply,
@@ -19,6 +20,7 @@ from loma.frontend.typed import (
     Logical,
     Member,
     Name,
+    Reduce,
     Symbol,
     ThreadId,
 )
@@ -71,6 +73,8 @@ class Expressions:
                 root, path = self.place(e)
                 self.b.span = e.span
                 return self.b.load(root, path, name if name != "t" else _hint(e))
+            case Reduce():
+                return reduction(self, e)
             case ThreadId():
                 assert self.thread is not None, "thread_id outside a kernel"
                 return self.thread

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from loma.frontend.lower_env import Exits
 from loma.frontend.lower_flow import mentioned
+from loma.frontend.lower_range import rounds
 from loma.frontend.lower_stmt import Statements
 from loma.frontend.typed import (
     Apply,
@@ -120,7 +121,7 @@ class Loops(Statements):
     # For.
 
     def _for(self, s: For, exits: Exits) -> None:
-        start, count, step = self._range(s)
+        start, count, step = rounds(self, s)
         carried = self._carried(s.body, None, exits)
         inits = tuple(self.env[c] for c in carried)
         index = Var(s.symbol.name, step.type)
@@ -134,7 +135,7 @@ class Loops(Statements):
         self.b.emit(core.For(start, count, step, inits, body, outs, span=s.span))
 
     def _interrupted_for(self, s: For, go: Symbol, exits: Exits) -> None:
-        start, count, step = self._range(s)
+        start, count, step = rounds(self, s)
         trip = Symbol("trip", step.type)
         self.env[trip] = const(0, step.type)
 
@@ -154,27 +155,6 @@ class Loops(Statements):
             self.env[trip] = self.b.add(k, const(1, step.type))
 
         self._emit_while(s, [trip, *self._carried(s.body, go, exits)], test, body)
-
-    def _range(self, s: For) -> tuple[Operand, Operand, Const]:
-        """Start, number of rounds, step; the number is not positive where the range is empty."""
-        start, stop = self.value(s.start), self.value(s.stop)
-        self.b.span = s.span
-        step = const(s.step, type_of(start))
-        if isinstance(start, Const) and isinstance(stop, Const):
-            rounds = len(range(int(start.value), int(stop.value), s.step))
-            return start, const(rounds, step.type), step
-        low, high = (start, stop) if s.step > 0 else (stop, start)
-        zero = isinstance(low, Const) and low.value == 0
-        span = high if zero else self.b.sub(high, low)
-        return start, self._divided(span, abs(s.step)), step
-
-    def _divided(self, span: Operand, step: int) -> Operand:
-        """The steps in a span, rounded up without overflow: (span - 1) / step + 1 if span > 0."""
-        if step == 1:
-            return span
-        one, zero = self.b.one(span), self.b.number(0, span)
-        whole = self.b.apply(A.IDIV, self.b.sub(span, one), self.b.number(step, span))
-        return self.b.select(self.b.apply(A.GT, span, zero), self.b.add(whole, one), zero)
 
 
 def leading_break(s: While) -> tuple[tuple[Stmt, ...], Expr, tuple[Stmt, ...]]:

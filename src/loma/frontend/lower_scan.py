@@ -17,6 +17,7 @@ from loma.frontend.typed import (
     Logical,
     Member,
     Name,
+    Reduce,
     Symbol,
     ThreadId,
 )
@@ -44,6 +45,8 @@ def children(e: Expr) -> tuple[Expr, ...]:  # noqa: C901
             return (cond, then, orelse)
         case Let(_, value, body):
             return (value, body)
+        case Reduce(_, _, start, stop, _, value):
+            return (start, stop, value)
         case _:
             assert_never(e)
 
@@ -67,7 +70,7 @@ def speculatable(e: Expr, in_memory: Mapping[Symbol, object]) -> bool:
     cost = 0
     for x in subexpressions(e):
         match x:
-            case Index() | Member() | Call():
+            case Index() | Member() | Call() | Reduce():
                 return False
             case Name(symbol) if symbol in in_memory:
                 return False

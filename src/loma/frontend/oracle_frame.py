@@ -34,6 +34,7 @@ from loma.frontend.oracle_numbers import (
     shifted,
     wrapped,
 )
+from loma.frontend.oracle_reduce import reduction
 from loma.ir.nodes import Direction, Signature, Trap
 from loma.ir.types import ArrayType, Scalar, StructType, TapeType
 
@@ -111,13 +112,17 @@ class Frame:
     def block(self, statements: Sequence[T.Stmt]) -> Leave | None:
         """Runs statements until one leaves the block."""
         for s in statements:
-            self.world.steps_left -= 1
-            if self.world.steps_left < 0:
-                raise OutOfSteps(f"{self.world.file}:{s.span.line}")
+            self.spend(s.span)
             leave = self.statement(s)
             if leave is not None:
                 return leave
         return None
+
+    def spend(self, span: Span) -> None:
+        """Counts one step of those that the program was given."""
+        self.world.steps_left -= 1
+        if self.world.steps_left < 0:
+            raise OutOfSteps(f"{self.world.file}:{span.line}")
 
     def statement(self, s: T.Stmt) -> Leave | None:  # noqa: C901, PLR0915
         """Runs one statement."""
@@ -310,6 +315,8 @@ class Frame:
             case T.Let(symbol, value, body):
                 self.places[symbol] = Cell(self.scalar(value))
                 return self.scalar(body)
+            case T.Reduce():
+                return reduction(self, e)
             case T.ThreadId():
                 return self.thread
             case T.Call():

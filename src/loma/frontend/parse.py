@@ -13,11 +13,11 @@ from loma.frontend.codes.base import near
 from loma.frontend.constants import Constant, evaluate
 from loma.frontend.errors import Finding
 from loma.frontend.parse_expr import ALLOWED, ARITHMETIC, DIRECTIONS, ExpressionParser
+from loma.frontend.parse_range import LARGEST, bounds, literal_int
 from loma.frontend.source import Source, read
 from loma.ir.derived import Mode
 from loma.ir.nodes import Direction
 
-LARGEST: Final = 2**31 - 1
 MODES: Final = {"fwd_diff": Mode.FORWARD, "rev_diff": Mode.REVERSE}
 FOREIGN: Final[dict[type[ast.stmt], tuple[str, str]]] = {
     ast.Delete: ("`del`", "locals end with their block"),
@@ -291,43 +291,26 @@ class Parser(ExpressionParser):
         return (surface.While(self.expr(test), self.block(node.body), bound, span=span),)
 
     def _bound(self, node: ast.expr) -> int | None:
-        value = self._literal_int(node)
+        value = literal_int(node, self.constants)
         if value is None or not 1 <= value <= LARGEST:
             self.report(constructs.max_iter(self.span(node)))
             return None
         return value
-
-    def _literal_int(self, node: ast.expr) -> int | None:
-        value = evaluate(node, self.constants)
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     def _for(self, node: ast.For, span: Span) -> tuple[surface.Stmt, ...]:
         if node.orelse:
             self.report(constructs.loop_else(self._head(node.orelse[0])))
         match node:
             case ast.For(ast.Name(name) as target,
-                         ast.Call(ast.Name("range"), bounds, [])) if 1 <= len(bounds) <= 3:
+                         ast.Call(ast.Name("range"), given, [])) if 1 <= len(given) <= 3:
                 self.identifier(name, self.span(target))
-                return (self._range(name, bounds, self.block(node.body), span),)
+                start, stop, step = bounds(self, given)
+                return (surface.For(name, start, stop, step, self.block(node.body), span=span),)
             case ast.For(ast.Name()):
                 self.report(constructs.for_form(self.span(node.iter)))
             case _:
                 self.report(constructs.for_form(self.span(node.target)))
         return (surface.BadStmt(span=span),)
-
-    def _range(
-        self, name: str, bounds: list[ast.expr], body: tuple[surface.Stmt, ...], span: Span
-    ) -> surface.For:
-        values = [self.expr(b) for b in bounds[:2]]
-        start = values[0] if len(values) == 2 else surface.Number(0, span=values[0].span)
-        step = 1
-        if len(bounds) == 3:
-            given = self._literal_int(bounds[2])
-            if not given or abs(given) > LARGEST:
-                self.report(constructs.for_step(self.span(bounds[2])))
-                given = None
-            step = given or 1
-        return surface.For(name, start, values[-1], step, body, span=span)
 
     def _assert(self, node: ast.Assert, span: Span) -> tuple[surface.Stmt, ...]:
         message = ""

@@ -12,6 +12,7 @@ from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import syntax as codes
 from loma.frontend.constants import Constant, evaluate
 from loma.frontend.errors import Finding
+from loma.frontend.parse_range import REDUCTIONS, reduction
 from loma.frontend.source import Placed, Source
 from loma.ir.nodes import Direction
 
@@ -38,7 +39,7 @@ FOREIGN: Final[dict[type[ast.expr], tuple[str, str]]] = {
     ast.ListComp: ("a comprehension", "write a loop"),
     ast.SetComp: ("a comprehension", "write a loop"),
     ast.DictComp: ("a comprehension", "write a loop"),
-    ast.GeneratorExp: ("a generator", "write a loop"),
+    ast.GeneratorExp: ("a generator", "write a loop, or `sum(x[i] for i in range(n))`"),
     ast.JoinedStr: ("a string", ""),
     ast.NamedExpr: ("`:=`", "write the assignment as a statement of its own"),
     ast.Starred: ("`*`", ""),
@@ -126,6 +127,8 @@ class ExpressionParser:
                 return self._subscript(node)
             case ast.Attribute(base, name):
                 return surface.Member(self.expr(base), name, span=self.span(node))
+            case ast.Call(ast.Name(kind), [ast.GeneratorExp() as each], []) if kind in REDUCTIONS:
+                return reduction(self, kind, each, self.span(node))
             case ast.Call():
                 return self.call(node)
             case _:

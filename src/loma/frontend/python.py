@@ -212,7 +212,9 @@ def _bound(node: ast.FunctionDef) -> set[str]:
         match part:
             case ast.Assign(targets):
                 found |= {t.id for t in targets if isinstance(t, ast.Name)}
-            case ast.AnnAssign(ast.Name(name)) | ast.For(ast.Name(name)):
+            case ast.AnnAssign(ast.Name(name)) | ast.For(ast.Name(name)) | ast.comprehension(
+                ast.Name(name)
+            ):
                 found.add(name)
             case _:
                 pass

@@ -3,7 +3,7 @@
     Module   = structs, functions, derivatives           (in source order)
     TypeExpr = NamedType | ArrayTypeExpr | DiffTypeExpr | BadType
     Expr     = Number | Name | Index | Member | Unary | Binary | Comparison | Logical | Conditional
-             | Call | Bad
+             | Call | Reduce | Bad
     Stmt     = Declare | Assign | Augment | If | While | For | Return | Break | Continue | CallStmt
              | Assert
 
@@ -154,6 +154,18 @@ class Call(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Reduce(Node):
+    """kind(value for counter in range(start, stop, step)); `sum`, `min`, `argmax` ..."""
+
+    kind: str
+    counter: Name
+    start: Expr
+    stop: Expr
+    step: int
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Bad(Node):
     """An expression that has already been reported."""
 
@@ -169,6 +181,7 @@ Expr: TypeAlias = (
     | Logical
     | Conditional
     | Call
+    | Reduce
     | Bad
 )
 

@@ -123,6 +123,23 @@ class Let(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Reduce(Node):
+    """kind(value for symbol in range(start, stop, step)); bounds are evaluated once.
+
+    `sum`: of the value's type. `min` and `max`: the first best value; `argmin` and `argmax`: where
+    it is. A NaN is better than any number. Of nothing, all but `sum` trap.
+    """
+
+    kind: str
+    symbol: Symbol
+    start: Expr
+    stop: Expr
+    step: int
+    value: Expr
+    type: Scalar
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ThreadId(Node):
     """The index of the running thread."""
 
@@ -148,6 +165,7 @@ Expr: TypeAlias = (
     | Logical
     | Conditional
     | Let
+    | Reduce
     | ThreadId
     | Call
 )

@@ -188,6 +188,7 @@ class Trap(Enum):
     ASSERT = "assertion failed"
     INDEX = "index out of bounds"
     CANCELLED = "cancelled"
+    EMPTY = "the smallest or largest of an empty range"
     UNWRITTEN = "an Out element is read before it is written: declare the argument InOut"
 
 

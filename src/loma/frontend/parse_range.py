@@ -1,0 +1,76 @@
+"""What loops and reductions run over: `range` with its bounds."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Final, Protocol, TypeAlias
+
+from loma.diagnostics import Span
+from loma.frontend import surface
+from loma.frontend.codes import constructs
+from loma.frontend.codes import parallel as codes
+from loma.frontend.constants import Constant, evaluate
+from loma.frontend.errors import Finding
+from loma.frontend.source import Placed
+
+LARGEST: Final = 2**31 - 1
+REDUCTIONS: Final = frozenset(("sum", "min", "max", "argmin", "argmax"))
+Bounds: TypeAlias = tuple[surface.Expr, surface.Expr, int]
+
+
+class Reader(Protocol):
+    """What is needed of the parser."""
+
+    constants: dict[str, Constant]
+
+    def span(self, node: Placed) -> Span:
+        """Where a piece of Python's tree stands."""
+
+    def report(self, finding: Finding) -> None:
+        """Collects a finding."""
+
+    def identifier(self, name: str, span: Span) -> str:
+        """The name of a thing that is defined here."""
+
+    def expr(self, node: ast.expr) -> surface.Expr:
+        """The expression, or `Bad`."""
+
+
+def literal_int(node: ast.expr, constants: Mapping[str, Constant]) -> int | None:
+    """An integer that is known now."""
+    value = evaluate(node, constants)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def bounds(p: Reader, nodes: list[ast.expr]) -> Bounds:
+    """Start, stop and step of `range(...)` with one to three operands."""
+    values = [p.expr(b) for b in nodes[:2]]
+    start = values[0] if len(values) == 2 else surface.Number(0, span=values[0].span)
+    step = 1
+    if len(nodes) == 3:
+        given = literal_int(nodes[2], p.constants)
+        if not given or abs(given) > LARGEST:
+            p.report(constructs.for_step(p.span(nodes[2])))
+            given = None
+        step = given or 1
+    return start, values[-1], step
+
+
+def reduction(p: Reader, kind: str, node: ast.GeneratorExp, span: Span) -> surface.Expr:
+    """kind(value for name in range(...)), or `Bad`."""
+    match node.generators:
+        case [ast.comprehension(ast.Name(name) as target, ast.Call(
+                ast.Name("range"), [_, *_] as given, []), [], 0)] if len(given) <= 3:
+            p.identifier(name, p.span(target))
+            start, stop, step = bounds(p, given)
+            value = p.expr(node.elt)
+            return surface.Reduce(
+                kind, surface.Name(name, span=p.span(target)), start, stop, step, value, span=span)
+        case [_, other, *_]:
+            p.report(codes.reduction_form(p.span(other.target), "has one `for`"))
+        case [ast.comprehension(ifs=[condition, *_])]:
+            p.report(codes.reduction_form(p.span(condition), "has no `if`"))
+        case [first, *_]:
+            p.report(codes.reduction_form(p.span(first.iter), "runs over a `range`"))
+    return surface.Bad(span=span)
