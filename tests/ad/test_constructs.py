@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ad.constructs_structs  # noqa: F401
 import pytest
 from ad.constructs import PROGRAMS, Point
 from ad.finite import Given, check

@@ -67,7 +67,7 @@ class Caller:
             operands.append(text)
         order = sorted(range(len(c.formals)), key=lambda k: c.formals[k].direction == "In")
         by_position = dict(zip(order, operands, strict=True))
-        return f"{c.name}({', '.join(by_position[k] for k in range(len(c.formals)))})"
+        return c.called([by_position[k] for k in range(len(c.formals))])
 
     def clashes(self, f: Formal, text: str, taken: set[str]) -> bool:
         """Whether an In array shares memory with an Out operand."""

@@ -183,8 +183,9 @@ def operand(s: Scope, t: Type, depth: int, small: bool = False) -> str | None:
         return f"sin({e})" if s.in_loop or depth > 1 else e
     if t is INT:
         return str(s.rng.randint(0, 3)) if small else int_expr(s, min(depth, 1))
+    made = call(s, t, 0) if depth > 0 and s.rng.random() < 0.3 else None
     places = s.places(t)
-    return filled(s, s.rng.choice(places), 0) if places else None
+    return made or (filled(s, s.rng.choice(places), 0) if places else None)
 
 
 def call(s: Scope, result: Type, depth: int) -> str | None:
@@ -201,9 +202,8 @@ def call_of(s: Scope, c: Callee, depth: int) -> str | None:
     """The call of that function, if every operand can be had."""
     s.calls_left -= 1
     operands = [operand(s, f.type, depth, f.small) for f in c.formals]
-    if any(o is None for o in operands):
-        return None
-    return f"{c.name}({', '.join(o for o in operands if o is not None)})"
+    known = [o for o in operands if o is not None]
+    return c.called(known) if len(known) == len(operands) else None
 
 
 def member_of_call(s: Scope, depth: int) -> str | None:

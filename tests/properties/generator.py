@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from properties.expressions import float_expr
+from properties.methods import write_methods
 from properties.scope import FLOAT, INT, LENGTH, Callee, Formal, Scope, Variable, spelled
 from properties.statements import Page, Writer
 
@@ -31,6 +32,7 @@ FEATURES = frozenset(
         "ragged",
         "inout",
         "nested_ad",
+        "methods",
     }
 )
 
@@ -120,6 +122,8 @@ class Generator:
             for name, t in d.members:
                 default = " = 0.5 * SCALE" if t is FLOAT and self.rng.random() < 0.2 else ""
                 self.page.line(f"    {name} : {spelled(t)}{default}")
+            if "methods" in self.features:
+                self.callees += write_methods(self.rng, self.page, d, self.structs)
 
     def scope(self, formals: list[Formal], result: Type | None, kernel: bool = False) -> Scope:
         """The scope at the top of a function's body."""

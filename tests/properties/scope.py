@@ -47,13 +47,18 @@ class Formal:
 
 @dataclass
 class Callee:
-    """A function that may be called."""
+    """A function that may be called; `shape` is how, if not by its name."""
 
     name: str
     formals: list[Formal]
     result: Type | None
     pure: bool = True
     recursive: bool = False
+    shape: str = ""
+
+    def called(self, operands: list[str]) -> str:
+        """The text of a call."""
+        return self.shape.format(*operands) if self.shape else f"{self.name}({', '.join(operands)})"
 
 
 @dataclass

@@ -17,6 +17,7 @@ from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import types as type_codes
 from loma.frontend.codes.syntax import DEPTH
 from loma.frontend.errors import Finding
+from loma.frontend.methods import lifted
 from loma.frontend.source import Source
 from loma.ir.derived import (
     Mode,
@@ -48,8 +49,11 @@ class Checker:
         self.named = self._unique(module)
         kept = list(self.named.values())
         self.structs = [d for d in kept if isinstance(d, surface.Struct)]
-        self.functions = {d.name: d for d in kept if isinstance(d, surface.Function)}
-        self.derivatives = {d.name: d for d in kept if isinstance(d, surface.Derivative)}
+        made, self.methods = lifted(self.structs, self.named, findings)
+        plain = [d for d in kept if isinstance(d, surface.Function)]
+        self.functions = {f.name: f for f in (*plain, *made)}
+        self.derivatives = {d.name: self.methods.primal(d, findings)
+                            for d in kept if isinstance(d, surface.Derivative)}
         self.types = Types(self.structs, float_type, findings)
         self.signatures: dict[str, Signature | None] = {}
 
@@ -72,7 +76,8 @@ class Checker:
         for d in self.derivatives.values():
             self._derived(d, ())
         self._add_constructor()
-        context = Context(self.types, self.signatures, self.findings, self._reverse())
+        context = Context(self.types, self.signatures, self.findings, self._reverse(),
+                          methods=self.methods)
         functions: dict[str, typed.Function] = {}
         for f in self.functions.values():
             done = FunctionChecker(context, f.name, f.simd).function(f, self.signatures[f.name])

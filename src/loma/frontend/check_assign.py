@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
-from loma.frontend.check_call import is_place
 from loma.frontend.check_infer import Inference
+from loma.frontend.check_places import is_memory, is_place
 from loma.frontend.check_scope import Entry
 from loma.frontend.codes import calls as call_codes
+from loma.frontend.codes import constructs as construct_codes
 from loma.frontend.codes import flow as codes
 from loma.frontend.codes import types as type_codes
-from loma.ir.types import TAPE, ArrayType, Scalar, TapeType, Type
+from loma.ir.types import TAPE, ArrayType, Scalar, StructType, TapeType, Type
 
 
 class Assignments(Inference):
@@ -30,6 +31,8 @@ class Assignments(Inference):
 
     def assign(self, s: surface.Assign) -> typed.Stmt | None:
         """target = value; the first assignment to a name declares it."""
+        if isinstance(s.target, surface.Index) and isinstance(self.held(s.target.base), StructType):
+            return self._set_item(s, s.target)
         value = self.right_side(s.value)
         if isinstance(s.target, surface.Name) and self.scope.find(s.target.name) is None:
             if value is None or isinstance(value.type, (ArrayType, TapeType)):
@@ -45,7 +48,7 @@ class Assignments(Inference):
         return None if ready is None else typed.Assign(target, ready, span=s.span)
 
     def _ready(
-        self, s: surface.Assign, target: typed.Expr, value: typed.Expr
+        self, s: surface.Assign | surface.Augment, target: typed.Expr, value: typed.Expr
     ) -> typed.Expr | None:
         """The value as one of the target's type."""
         if isinstance(value.type, Scalar) and isinstance(target.type, Scalar):
@@ -73,17 +76,64 @@ class Assignments(Inference):
 
     def augment(self, s: surface.Augment) -> typed.Stmt | None:
         """target operator= value; the target's indices are evaluated once."""
+        if isinstance(s.target, surface.Index) and isinstance(self.held(s.target.base), StructType):
+            return self._augment_item(s, s.target)
         target, value = self._target(s, s.target), self.expr(s.value)
         if target is None or value is None:
             return None
         place = self._fixed(target)
-        step = surface.Binary(s.operator, s.target, s.value, span=s.span)
-        done = self.infix(step, place, value)
+        done = self._stepped(s, place, value)
         if done is None or not self.fits_inferred(s, place, done):
             return None
-        assert isinstance(place.type, Scalar), "operators take scalars"
-        done = self.settled(done, place.type)
-        return None if done is None else typed.Assign(place, done, span=s.span)
+        ready = self._ready(s, place, done)
+        return None if ready is None else typed.Assign(place, ready, span=s.span)
+
+    def _stepped(
+        self, s: surface.Augment, place: typed.Expr, value: typed.Expr
+    ) -> typed.Expr | None:
+        """What an augmented assignment assigns."""
+        step = surface.Binary(s.operator, s.target, s.value, span=s.span)
+        if s.operator == "@" and not isinstance(place.type, StructType):
+            self.report(construct_codes.augmented(s.span, "@"))
+            return None
+        return self.infix(step, place, value)
+
+    # Items of structs.
+
+    def _set_item(self, s: surface.Assign, target: surface.Index) -> typed.Stmt | None:
+        """base[index] = value, of a struct."""
+        base, index = self.expr(target.base), self.expr(target.index)
+        value = self.right_side(s.value)
+        if base is None or index is None or value is None:
+            return None
+        return self.stored_item(s, target, (base, index, value))
+
+    def _augment_item(self, s: surface.Augment, target: surface.Index) -> typed.Stmt | None:
+        """base[index] operator= value, of a struct: the index is evaluated once."""
+        base, index, value = self.expr(target.base), self.expr(target.index), self.expr(s.value)
+        if base is None or index is None or value is None:
+            return None
+        base = self._fixed(base)
+        index = self._kept(index)
+        found = self.subscript(target, base, (index,))
+        done = None if found is None else self._stepped(s, found, value)
+        return None if done is None else self.stored_item(s, target, (base, index, done))
+
+    def held(self, e: surface.Expr) -> Type | None:
+        """The type of a place, without a word about what is wrong with it."""
+        match e:
+            case surface.Name(name):
+                entry = self.scope.find(name)
+                return None if entry is None or entry.symbol is None else entry.symbol.type
+            case surface.Member(base, field):
+                inner = self.held(base)
+                known = self.types.members(inner.name) if isinstance(inner, StructType) else {}
+                return known.get(field)
+            case surface.Index(base):
+                inner = self.held(base)
+                return inner.element if isinstance(inner, ArrayType) else None
+            case _:
+                return None
 
     def _fixed(self, e: typed.Expr) -> typed.Expr:
         """The place, with indices that cost something evaluated once, ahead."""
@@ -91,15 +141,17 @@ class Assignments(Inference):
             case typed.Member(base, field, t):
                 return typed.Member(self._fixed(base), field, t, span=e.span)
             case typed.Index(base, index, t):
-                base = self._fixed(base)
-                if not _plain(index):
-                    assert isinstance(index.type, Scalar), "an index is an integer"
-                    symbol = typed.Symbol("i", index.type, index.span)
-                    self.ahead.append(typed.Declare(symbol, index, span=index.span))
-                    index = typed.Name(symbol, span=index.span)
-                return typed.Index(base, index, t, span=e.span)
+                return typed.Index(self._fixed(base), self._kept(index), t, span=e.span)
             case _:
                 return e
+
+    def _kept(self, index: typed.Expr) -> typed.Expr:
+        """An index that is evaluated once, ahead, if it costs something."""
+        if _plain(index) or index.type is None:
+            return index
+        symbol = typed.Symbol("i", index.type, index.span)
+        self.ahead.append(typed.Declare(symbol, index, span=index.span))
+        return typed.Name(symbol, span=index.span)
 
     def copied_tape(self, span: Span) -> None:
         """Reports a tape that is copied."""
@@ -111,7 +163,8 @@ class Assignments(Inference):
         if isinstance(e, surface.Name):
             return self.variable(e, s) if self.writable(e) else None
         target = self.expr(e)
-        if not is_place(e) and not isinstance(e, surface.Bad):
+        made = target is not None and not is_memory(target)
+        if (made or not is_place(e)) and not isinstance(e, surface.Bad):
             self.report(codes.not_assignable(s, e.span))
             return None
         return target

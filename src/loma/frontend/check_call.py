@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
-from loma.frontend.check_expr import ExpressionChecker
+from loma.frontend.check_fits import fits
+from loma.frontend.check_methods import MethodChecker
+from loma.frontend.check_places import is_memory, is_place, overlap
 from loma.frontend.check_scope import Context
 from loma.frontend.codes import calls as codes
 from loma.frontend.codes import flow as flow_codes
 from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import syntax as syntax_codes
 from loma.frontend.convert import RANK, Weak, common
+from loma.frontend.parse_class import ABS
 from loma.ir.names import BUILTIN
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.prims import FUNCTIONS, choice
 from loma.ir.prims import arithmetic as prims
 from loma.ir.prims.record import Operands, Prim, Result
-from loma.ir.types import BOOL, F32, F64, I32, I64, ArrayType, Scalar, StructType, Type
+from loma.ir.types import BOOL, F32, F64, I32, I64, Scalar, StructType, Type
 
 CASTS: Final = {"f32": F32, "f64": F64, "i32": I32, "i64": I64, "bool": BOOL}
 REQUESTS: Final = frozenset(("fwd_diff", "rev_diff"))
@@ -35,7 +38,7 @@ BUILTINS: Final = (
 )
 
 
-class CallChecker(ExpressionChecker):
+class CallChecker(MethodChecker):
     """Checks calls."""
 
     def __init__(self, context: Context, function: str, simd: bool) -> None:
@@ -59,10 +62,15 @@ class CallChecker(ExpressionChecker):
         """A call of a function or derivative of the file."""
         if self._keywords(e):
             return None
-        self.called.add(e.function)
-        signature = self.context.signatures[e.function]
+        return self.passed(e, e.function, self._all(e), statement)
+
+    def passed(
+        self, e: surface.Call, function: str, values: Sequence[typed.Expr | None], statement: bool
+    ) -> typed.Call | None:
+        """A call of a function of the file on operands that are checked already."""
+        self.called.add(function)
+        signature = self.context.signatures[function]
         if signature is None:
-            self._all(e)
             return None
         if signature.simd:
             self.report(codes.kernel_called(e))
@@ -70,17 +78,17 @@ class CallChecker(ExpressionChecker):
         if outputs and not statement:
             self.report(codes.out_in_expression(e, " and ".join(outputs)))
         wanted = len(signature.arguments)
-        if wanted != len(e.args):
-            shown = self._shown(e.function, signature)
-            self.report(codes.arity(e, wanted, len(e.args), shown))
-            self._all(e)
+        if wanted != len(values):
+            shown = self.shown_call(e.function, signature)
+            self.report(codes.arity(e, wanted, len(values), shown))
             return None
-        done = [self._operand(e, x, a) for x, a in zip(e.args, signature.arguments, strict=True)]
+        given = zip(e.args, values, signature.arguments, strict=True)
+        done = [self._operand(e, x, v, a) for x, v, a in given]
         args = tuple([d for d in done if d is not None])
         if len(args) < len(done) or (outputs and not statement) or signature.simd:
             return None
-        self._check_outputs(e, args, signature)
-        return typed.Call(e.function, args, signature.result, span=e.span)
+        self._check_outputs(e, function, args, signature)
+        return typed.Call(function, args, signature.result, span=e.span)
 
     def _keywords(self, e: surface.Call) -> bool:
         """Whether a call of a function has operands by name, which only constructors have."""
@@ -154,22 +162,18 @@ class CallChecker(ExpressionChecker):
             e, value.span, member, self.types.text(t), self.types.text(value.type)))
         return None
 
-    def _shown(self, name: str, signature: Signature) -> str:
-        args = ", ".join(f"{a.name} : {a.direction.value}[{self.types.text(a.type)}]"
-                         for a in signature.arguments)
-        return f"{name}({args})"
-
     def _all(self, e: surface.Call) -> list[typed.Expr | None]:
         return [self.expr(a) for a in e.args]
 
     def _operand(
-        self, e: surface.Call, operand: surface.Expr, argument: Argument
+        self, e: surface.Call, operand: surface.Expr, value: typed.Expr | None, argument: Argument
     ) -> typed.Expr | None:
-        value = self.expr(operand)
         if value is None:
             return None
-        if argument.direction is not Direction.IN and not self.writable(operand):
-            if not is_place(operand):
+        if argument.direction is not Direction.IN and not (
+            self.writable(operand) and is_memory(value)
+        ):
+            if not (is_place(operand) and is_memory(value)):
                 self.report(codes.not_a_place(e, operand.span, argument.name))
             return None
         if isinstance(value.type, Scalar) and isinstance(argument.type, Scalar):
@@ -198,10 +202,10 @@ class CallChecker(ExpressionChecker):
         return is_place(e)
 
     def _check_outputs(
-        self, e: surface.Call, args: tuple[typed.Expr, ...], signature: Signature
+        self, e: surface.Call, function: str, args: tuple[typed.Expr, ...], signature: Signature
     ) -> None:
         """One place passed twice as an output; the adjoints of a reverse derivative add up."""
-        if e.function in self.context.reverse:
+        if function in self.context.reverse:
             return
         seen: list[typed.Expr] = []
         for value, argument in zip(args, signature.arguments, strict=True):
@@ -249,7 +253,12 @@ class CallChecker(ExpressionChecker):
 
     def scalars(self, e: surface.Call, shown: str, wanted: int) -> list[typed.Expr] | None:
         """The operands of a builtin: that many scalars."""
-        found = self._all(e)
+        return self.numbers(e, shown, wanted, self._all(e))
+
+    def numbers(
+        self, e: surface.Call, shown: str, wanted: int, found: list[typed.Expr | None]
+    ) -> list[typed.Expr] | None:
+        """Operands that are checked already, as that many scalars."""
         if len(found) != wanted:
             self.report(codes.arity(e, wanted, len(found), shown))
             return None
@@ -268,7 +277,12 @@ class CallChecker(ExpressionChecker):
         letters = ", ".join("xyzw"[:prim.arity])
         several = prim in FOLDED and len(e.args) > prim.arity
         wanted = len(e.args) if several else prim.arity
-        values = self.scalars(e, f"{prim.name}({letters})", wanted)
+        found = self._all(e)
+        if e.function == "abs" and len(found) == 1 and found[0] is not None:
+            done = self.special(e, ABS, (found[0],), e.args)
+            if done is not None:
+                return done
+        values = self.numbers(e, f"{prim.name}({letters})", wanted, found)
         if values is None:
             return None
         meet = self.meet(values)
@@ -339,52 +353,3 @@ class CallChecker(ExpressionChecker):
         if cond is None or a is None or b is None:
             return None
         return typed.Apply(prims.SELECT, (cond, a, b), meet, span=e.span)
-
-
-def is_place(e: surface.Expr) -> bool:
-    """Whether the expression is a variable, or an element or member of one."""
-    while isinstance(e, (surface.Index, surface.Member)):
-        e = e.base
-    return isinstance(e, surface.Name)
-
-
-def fits(found: Type, wanted: Type) -> bool:
-    """Whether a value of type `found` can be passed as `wanted`: lengths may be forgotten."""
-    if isinstance(found, ArrayType) and isinstance(wanted, ArrayType):
-        return found.element == wanted.element and wanted.size in (None, found.size)
-    return found == wanted
-
-
-def overlap(a: typed.Expr, b: typed.Expr) -> bool:
-    """Whether two places are certainly the same memory, or one is a part of the other."""
-    one, two = _steps(a), _steps(b)
-    return all(_same(x, y) for x, y in zip(one, two, strict=False))
-
-
-def _steps(e: typed.Expr) -> list[object]:
-    """The root symbol, then the members and indices on the way to a place."""
-    match e:
-        case typed.Name(symbol):
-            return [symbol]
-        case typed.Index(base, index):
-            return [*_steps(base), index]
-        case typed.Member(base, name):
-            return [*_steps(base), name]
-        case _:
-            return [e]
-
-
-def _same(a: object, b: object) -> bool:
-    match a, b:
-        case typed.Literal(value=x), typed.Literal(value=y):
-            return x == y
-        case typed.Name(symbol=x), typed.Name(symbol=y):
-            return x is y
-        case str(), str():
-            return a == b
-        case typed.Apply(), typed.Apply():
-            return a.prim is b.prim and all(map(_same, a.args, b.args))
-        case typed.Convert(), typed.Convert():
-            return a.type is b.type and _same(a.value, b.value)
-        case _:
-            return a is b

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Final
 
 from loma.diagnostics import Span
@@ -69,6 +70,8 @@ class ExpressionChecker(ABC):
                 return self.call(e)
             case surface.Reduce():
                 return self.reduction(e)
+            case surface.MethodCall():
+                return self.method_call(e)
             case surface.Bad():
                 return None
 
@@ -79,6 +82,30 @@ class ExpressionChecker(ABC):
     @abstractmethod
     def call(self, e: surface.Call) -> typed.Expr | None:
         """A call as a value."""
+
+    @abstractmethod
+    def method_call(self, e: surface.MethodCall) -> typed.Expr | None:
+        """A call of a method as a value."""
+
+    @abstractmethod
+    def binary_method(
+        self, e: surface.Binary, left: typed.Expr, right: typed.Expr
+    ) -> typed.Expr | None:
+        """An infix operator of which an operand is no number."""
+
+    @abstractmethod
+    def unary_method(self, e: surface.Unary, value: typed.Expr) -> typed.Expr | None:
+        """A prefix operator on what is no number."""
+
+    @abstractmethod
+    def subscript(
+        self, e: surface.Index, base: typed.Expr, indices: Sequence[typed.Expr | None]
+    ) -> typed.Expr | None:
+        """base[...] of a struct."""
+
+    @abstractmethod
+    def comparable(self, operands: list[typed.Expr], e: surface.Comparison) -> bool:
+        """Whether a chain may name its operands twice."""
 
     def settled(self, e: typed.Expr, to: Scalar) -> typed.Expr | None:
         """The scalar expression in type `to`; a literal that does not fit is reported."""
@@ -136,8 +163,9 @@ class ExpressionChecker(ABC):
     ) -> typed.Expr | None:
         """The operator on two operands."""
         if not (isinstance(left.type, Scalar) and isinstance(right.type, Scalar)):
-            shown = self.types.text(left.type), self.types.text(right.type)
-            self.report(codes.operands(e, e.span, e.operator, *shown))
+            return self.binary_method(e, left, right)
+        if e.operator == "@":
+            self.report(construct_codes.operator(e.span, "@"))
             return None
         meet = common(left, right, self.context.float_type)
         if e.operator in COMPARISONS:
@@ -236,10 +264,12 @@ class ExpressionChecker(ABC):
         if value is None:
             return None
         if not isinstance(value.type, Scalar):
-            self.report(codes.operand(e, e.span, e.operator, self.types.text(value.type)))
-            return None
+            return self.unary_method(e, value)
         if e.operator == "~":
             return self._inverted(e, value)
+        if e.operator == "+":
+            self.report(construct_codes.expression(e.span, "unary `+`", "delete the `+`"))
+            return None
         if isinstance(value, Weak):
             return weak(-value.value, self.context.float_type, e.span)
         meet = I32 if value.type is BOOL else value.type
@@ -261,10 +291,8 @@ class ExpressionChecker(ABC):
             return None
         steps = [surface.Binary(o, *e.operands[k : k + 2], span=e.span)
                  for k, o in enumerate(e.operators)]
-        for k, step in enumerate(steps):
-            pair = operands[k], operands[k + 1]
-            if not all(isinstance(o.type, Scalar) for o in pair):
-                return self.infix(step, *pair)
+        if not self.comparable(operands, e):
+            return None
         return chained(operands, lambda k, a, b: self.infix(steps[k], a, b), e.span)
 
     def _conditional(self, e: surface.Conditional) -> typed.Expr | None:
@@ -296,6 +324,8 @@ class ExpressionChecker(ABC):
 
     def _index(self, e: surface.Index) -> typed.Expr | None:
         base, index = self.expr(e.base), self.expr(e.index)
+        if base is not None and isinstance(base.type, StructType):
+            return self.subscript(e, base, (index,))
         if base is not None and not isinstance(base.type, ArrayType):
             self.report(codes.not_an_array(e, e.base.span, self.types.text(base.type)))
             base = None

@@ -23,10 +23,9 @@ TRUTHS: Final[dict[str, Prim]] = {"&": prims.AND, "|": prims.OR, "^": prims.NE}
 
 
 def once(e: Expr, body: Callable[[Expr], Expr]) -> Expr:
-    """The body, in which the scalar may occur many times; it is evaluated once."""
-    if isinstance(e, (Literal, Name)):
+    """The body, in which the value may occur many times; a scalar is evaluated once."""
+    if isinstance(e, (Literal, Name)) or not isinstance(e.type, Scalar):
         return body(e)
-    assert isinstance(e.type, Scalar), "only scalars are shared"
     symbol = Symbol("t", e.type, e.span)
     inner = body(Name(symbol, span=e.span))
     assert isinstance(inner.type, Scalar), "only scalars are made of scalars"

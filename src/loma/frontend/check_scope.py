@@ -11,6 +11,7 @@ from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_types import Types
 from loma.frontend.errors import Finding
+from loma.frontend.methods import Methods
 from loma.ir.nodes import Signature
 from loma.ir.types import Scalar, StructType
 
@@ -32,6 +33,7 @@ class Context:
     reverse: frozenset[str] = frozenset()
     calls: dict[str, set[str]] = field(default_factory=dict)
     makers: dict[str, tuple[str, StructType | Scalar]] = field(default_factory=dict)
+    methods: Methods = field(default_factory=Methods)
 
     def maker(self, kind: str, made: StructType | Scalar) -> str:
         """The name of the function that makes a value: `make_X`, `default_X` or `power_int`."""

@@ -7,8 +7,9 @@ from typing import assert_never
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_assign import Assignments
-from loma.frontend.check_call import STATEMENTS, is_place
+from loma.frontend.check_call import STATEMENTS
 from loma.frontend.check_construct import fill, fill_array
+from loma.frontend.check_places import is_place
 from loma.frontend.check_reduce import bounds, reduction
 from loma.frontend.check_scope import Entry
 from loma.frontend.check_types import grows
@@ -241,7 +242,12 @@ class FunctionChecker(Assignments):
         self.report(type_codes.returned(s, span, found, wanted))
         return None
 
-    def _call_statement(self, e: surface.Call, span: Span) -> typed.Stmt | None:
+    def _call_statement(
+        self, e: surface.Call | surface.MethodCall, span: Span
+    ) -> typed.Stmt | None:
+        if isinstance(e, surface.MethodCall):
+            called = self.method_call(e, statement=True)
+            return None if called is None else typed.CallStmt(called, span=span)
         if e.function in self.context.signatures:
             done = self.user_call(e, statement=True)
             return None if done is None else typed.CallStmt(done, span=span)

@@ -12,7 +12,8 @@ from loma.frontend.codes import syntax as codes
 from loma.frontend.codes.base import near
 from loma.frontend.constants import Constant, evaluate
 from loma.frontend.errors import Finding
-from loma.frontend.parse_expr import ALLOWED, ARITHMETIC, DIRECTIONS, ExpressionParser
+from loma.frontend.parse_class import ClassParser, without_docstring
+from loma.frontend.parse_expr import ARITHMETIC, DIRECTIONS
 from loma.frontend.parse_range import LARGEST, bounds, literal_int
 from loma.frontend.source import Source, read
 from loma.ir.derived import Mode
@@ -39,14 +40,14 @@ def parse(source: Source, findings: list[Finding]) -> surface.Module:
     return Parser(source, findings).module(tree)
 
 
-class Parser(ExpressionParser):
+class Parser(ClassParser):
     """Turns definitions and statements into the surface tree."""
 
     def module(self, tree: ast.Module) -> surface.Module:
         """All definitions of a file."""
         found: list[surface.Definition] = []
         self._find_constants(tree.body)
-        for node in _without_docstring(tree.body):
+        for node in without_docstring(tree.body):
             match node:
                 case ast.FunctionDef():
                     found.append(self.function(node))
@@ -59,7 +60,7 @@ class Parser(ExpressionParser):
                 case ast.Pass():
                     pass
                 case _:
-                    self.report(codes.top_level(self._head(node), _noun(node)))
+                    self.report(codes.top_level(self.head(node), _noun(node)))
         return surface.Module(tuple(found))
 
     def _find_constants(self, nodes: list[ast.stmt]) -> None:
@@ -80,14 +81,6 @@ class Parser(ExpressionParser):
             self.constants.setdefault(target.id, Constant(found, span))
         return found is not None
 
-    def _head(self, node: ast.stmt) -> Span:
-        """The span of a statement, cut to its first line."""
-        span = self.span(node)
-        if span.end_line == span.line:
-            return span
-        stop = len(self.source.lines[span.line - 1])
-        return Span(span.file, span.line, span.column, span.line, stop)
-
     def _derivative(self, node: ast.Assign) -> list[surface.Derivative]:
         span = self.span(node)
         match node:
@@ -98,6 +91,14 @@ class Parser(ExpressionParser):
                 self.identifier(name, self.span(target))
                 where = self.span(operand)
                 return [surface.Derivative(name, MODES[callee], primal, where, span=span)]
+            case ast.Assign([ast.Name(name) as target],
+                            ast.Call(ast.Name(callee),
+                                     [ast.Attribute(ast.Name(owner), method) as operand], [])) if (
+                callee in MODES
+            ):
+                self.identifier(name, self.span(target))
+                primal, where = f"{owner}.{method}", self.span(operand)
+                return [surface.Derivative(name, MODES[callee], primal, where, span=span)]
             case ast.Assign(_, ast.Call(ast.Name(callee))) if (
                 callee in MODES or near(callee, MODES)
             ):
@@ -105,41 +106,8 @@ class Parser(ExpressionParser):
             case ast.Assign([ast.Name(name)]) if name in self.constants:
                 pass
             case _:
-                self.report(codes.top_level(self._head(node), "an assignment"))
+                self.report(codes.top_level(self.head(node), "an assignment"))
         return []
-
-    def struct(self, node: ast.ClassDef) -> surface.Struct:
-        """A class."""
-        name_span = self.source.named(node, node.name)
-        self.identifier(node.name, name_span)
-        if node.bases or node.keywords or node.decorator_list or getattr(node, "type_params", []):
-            self.report(codes.class_head(name_span))
-        members: list[surface.StructMember] = []
-        for item in _without_docstring(node.body):
-            members += self._member(item)
-        return surface.Struct(node.name, tuple(members), name_span, span=self.span(node))
-
-    def _member(self, node: ast.stmt) -> list[surface.StructMember]:
-        match node:
-            case ast.AnnAssign(ast.Name(name) as target, annotation, value):
-                self.member_name(name, self.span(target))
-                default = None if value is None else self._number(value)
-                type = self.type(annotation)
-                return [surface.StructMember(name, type, default, span=self.span(node))]
-            case ast.Assign([ast.Name(name)]) | ast.Expr(ast.Name(name)):
-                span = self.span(node)
-                self.report(codes.no_type(span))
-                return [surface.StructMember(name, surface.BadType(span=span), span=span)]
-            case ast.Pass():
-                pass
-            case _:
-                self.report(codes.class_body(self._head(node)))
-        return []
-
-    def _number(self, node: ast.expr) -> surface.Expr:
-        """A number that is known now, or whatever else was written."""
-        value = evaluate(node, self.constants)
-        return self.expr(node) if value is None else surface.Number(value, span=self.span(node))
 
     def function(self, node: ast.FunctionDef) -> surface.Function:
         """A function."""
@@ -155,7 +123,7 @@ class Parser(ExpressionParser):
                 self.report(codes.decorator(self.span(decorator)))
         returns = node.returns
         result = None if returns is None or _is_none(returns) else self.type(returns)
-        args, body = self._args(node.args), self.block(_without_docstring(node.body))
+        args, body = self._args(node.args), self.block(without_docstring(node.body))
         return surface.Function(
             node.name, args, result, body, simd, name_span, span=self.span(node))
 
@@ -225,7 +193,7 @@ class Parser(ExpressionParser):
                 return self._foreign_statement(node, span)
 
     def _foreign_statement(self, node: ast.stmt, span: Span) -> tuple[surface.Stmt, ...]:
-        head = self._head(node)
+        head = self.head(node)
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self.report(constructs.inner_definition(head, "function"))
@@ -253,9 +221,6 @@ class Parser(ExpressionParser):
 
     def _augment(self, node: ast.AugAssign, span: Span) -> tuple[surface.Stmt, ...]:
         symbol = ARITHMETIC[type(node.op)]
-        if symbol not in ALLOWED:
-            self.report(constructs.augmented(self._head(node), symbol))
-            return (surface.BadStmt(span=span),)
         target = self._target(node.target)
         return (surface.Augment(target, symbol, self.expr(node.value), span=span),)
 
@@ -280,7 +245,7 @@ class Parser(ExpressionParser):
 
     def _while(self, node: ast.While, span: Span) -> tuple[surface.Stmt, ...]:
         if node.orelse:
-            self.report(constructs.loop_else(self._head(node.orelse[0])))
+            self.report(constructs.loop_else(self.head(node.orelse[0])))
         test, bound = node.test, None
         match node.test:
             case ast.Tuple([cond, ast.NamedExpr(ast.Name("max_iter"), limit)]):
@@ -299,7 +264,7 @@ class Parser(ExpressionParser):
 
     def _for(self, node: ast.For, span: Span) -> tuple[surface.Stmt, ...]:
         if node.orelse:
-            self.report(constructs.loop_else(self._head(node.orelse[0])))
+            self.report(constructs.loop_else(self.head(node.orelse[0])))
         match node:
             case ast.For(ast.Name(name) as target,
                          ast.Call(ast.Name("range"), given, [])) if 1 <= len(given) <= 3:
@@ -322,14 +287,6 @@ class Parser(ExpressionParser):
             case other:
                 self.report(constructs.assert_message(self.span(other)))
         return (surface.Assert(self.expr(node.test), message, span=span),)
-
-
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    match body:
-        case [ast.Expr(ast.Constant(str())), *rest]:
-            return rest
-        case _:
-            return body
 
 
 def _single(node: ast.stmt) -> list[tuple[ast.Name, ast.expr]]:

@@ -26,7 +26,7 @@ COMPARISONS: Final[dict[type[ast.cmpop], str]] = {
     ast.Is: "is", ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in",
 }
 ALLOWED: Final = frozenset((
-    "+", "-", "*", "/", "//", "%", "**", "&", "|", "^", "<<", ">>",
+    "+", "-", "*", "/", "//", "%", "**", "@", "&", "|", "^", "<<", ">>",
     "<", "<=", ">", ">=", "==", "!=",
 ))
 DIRECTIONS: Final = {d.value: d for d in Direction}
@@ -80,6 +80,14 @@ class ExpressionParser:
             self.too_deep = True
             self.report(codes.too_deep(self.span(node)))
         return False
+
+    def head(self, node: Placed) -> Span:
+        """The span of a statement, cut to its first line."""
+        span = self.span(node)
+        if span.end_line == span.line:
+            return span
+        stop = len(self.source.lines[span.line - 1])
+        return Span(span.file, span.line, span.column, span.line, stop)
 
     def identifier(self, name: str, span: Span) -> str:
         """The name of a thing that is defined here."""
@@ -192,10 +200,9 @@ class ExpressionParser:
             case ast.Not():
                 return surface.Unary("not", operand, span=span)
             case ast.UAdd():
-                self.report(constructs.expression(span, "unary `+`", "delete the `+`"))
+                return surface.Unary("+", operand, span=span)
             case _:
                 return surface.Unary("~", operand, span=span)
-        return surface.Bad(span=span)
 
     def _subscript(self, node: ast.Subscript) -> surface.Expr:
         span, base = self.span(node), self.expr(node.value)
@@ -204,7 +211,7 @@ class ExpressionParser:
             return surface.Bad(span=span)
         return surface.Index(base, self.expr(node.slice), span=span)
 
-    def call(self, node: ast.Call) -> surface.Call | surface.Bad:
+    def call(self, node: ast.Call) -> surface.Call | surface.MethodCall | surface.Bad:
         """The call, or `Bad`."""
         span = self.span(node)
         for keyword in node.keywords:
@@ -213,12 +220,17 @@ class ExpressionParser:
         keywords = tuple([surface.Keyword(k.arg or "", self.expr(k.value), span=self.span(k))
                           for k in node.keywords])
         args = tuple([self._operand(a) for a in node.args])
-        if not isinstance(node.func, ast.Name):
-            self.report(constructs.callee(self.span(node.func)))
-            return surface.Bad(span=span)
-        if any(not k.name for k in keywords):
-            return surface.Bad(span=span)
-        return surface.Call(node.func.id, args, keywords, span=span)
+        bad = any(not k.name for k in keywords)
+        match node.func:
+            case ast.Name(name) if not bad:
+                return surface.Call(name, args, keywords, span=span)
+            case ast.Attribute(base, name) if not bad:
+                return surface.MethodCall(self.expr(base), name, args, keywords, span=span)
+            case ast.Name() | ast.Attribute():
+                return surface.Bad(span=span)
+            case _:
+                self.report(constructs.callee(self.span(node.func)))
+                return surface.Bad(span=span)
 
     def _operand(self, node: ast.expr) -> surface.Expr:
         if isinstance(node, ast.Starred):

@@ -3,7 +3,7 @@
     Module   = structs, functions, derivatives           (in source order)
     TypeExpr = NamedType | ArrayTypeExpr | DiffTypeExpr | BadType
     Expr     = Number | Name | Index | Member | Unary | Binary | Comparison | Logical | Conditional
-             | Call | Reduce | Bad
+             | Call | MethodCall | Reduce | Bad
     Stmt     = Declare | Assign | Augment | If | While | For | Return | Break | Continue | CallStmt
              | Assert
 
@@ -166,6 +166,16 @@ class Reduce(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MethodCall(Node):
+    """base.name(args, keywords); `base` may be the name of a class."""
+
+    base: Expr
+    name: str
+    args: tuple[Expr, ...]
+    keywords: tuple[Keyword, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Bad(Node):
     """An expression that has already been reported."""
 
@@ -182,6 +192,7 @@ Expr: TypeAlias = (
     | Conditional
     | Call
     | Reduce
+    | MethodCall
     | Bad
 )
 
@@ -262,7 +273,7 @@ class Continue(Node):
 class CallStmt(Node):
     """A call as a statement."""
 
-    call: Call
+    call: Call | MethodCall
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -326,16 +337,18 @@ class StructMember(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Struct(Node):
-    """class; `name_span` is where its name stands."""
+    """class; `name_span` is where its name stands, `static` are methods without `self`."""
 
     name: str
     members: tuple[StructMember, ...]
     name_span: Span
+    methods: tuple[Function, ...] = ()
+    static: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Derivative(Node):
-    """name = fwd_diff(primal) or rev_diff(primal)."""
+    """name = fwd_diff(primal) or rev_diff(primal); of a method, primal is `Class.method`."""
 
     name: str
     mode: Mode

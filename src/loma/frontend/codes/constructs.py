@@ -101,13 +101,13 @@ def conditional(expr: surface.Node, span: Span, first: str, second: str) -> Find
 def callee(span: Span) -> Finding:
     """A call of something other than a function's name.
 
-    Only functions of the file and builtins are called, by name.
+    Functions and builtins are called by name, methods by `value.name(...)`.
 
         def f(x : In[float]) -> float:
-            return x.sqrt()
+            return f(x)(x)
     """
-    return finding("E0118", "only a function's name can be called", span,
-                   help="there are no methods: pass the value as an operand, `f(x)`")
+    return finding("E0118", "only a function or method can be called, by name", span,
+                   help="write `f(x)` or `x.f()` with the name of a function or method")
 
 
 def slices(span: Span) -> Finding:

@@ -12,7 +12,17 @@ import textwrap
 from dataclasses import dataclass
 from types import ModuleType
 
-from loma.frontend.codes import calls, constructs, derivatives, flow, names, parallel, syntax, types
+from loma.frontend.codes import (
+    calls,
+    constructs,
+    derivatives,
+    flow,
+    methods,
+    names,
+    parallel,
+    syntax,
+    types,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +38,8 @@ class Entry:
 def index() -> tuple[Entry, ...]:
     """All codes, in order."""
     found: list[Entry] = []
-    for module in (syntax, constructs, names, types, calls, flow, derivatives, parallel):
+    for module in (syntax, constructs, names, types, calls, flow, derivatives, methods,
+                   parallel):
         found += _entries(module)
     return tuple(sorted(found, key=lambda e: e.code))
 

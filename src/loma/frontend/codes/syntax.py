@@ -151,16 +151,16 @@ def keyword_operand(span: Span, name: str) -> Finding:
 
 
 def class_body(span: Span) -> Finding:
-    """Something other than members in a class.
+    """Something other than members and methods in a class.
 
-    A class is a struct: names and types only.
+    A class is a struct: names with types, and functions.
 
         class A:
             x : float
             x + 1
     """
-    return finding("E0127", "a class holds annotated members only", span,
-                   help="write `name : type`; functions are defined outside")
+    return finding("E0127", "a class holds members and methods only", span,
+                   help="write `name : type` or `def name(self):`")
 
 
 def class_head(span: Span) -> Finding:

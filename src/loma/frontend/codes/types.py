@@ -38,13 +38,31 @@ def index_not_int(expr: surface.Index, span: Span, found: str) -> Finding:
 def not_an_array(expr: surface.Index, span: Span, found: str) -> Finding:
     """An index into something that is no array.
 
-    Only a value of a type `Array[...]` has elements.
+    Only arrays have elements, and structs whose class defines `__getitem__`.
 
         def f(x : In[float]) -> float:
             return x[0]
     """
     return finding("E0302", "only arrays can be indexed", span, f"this is `{found}`",
                    "delete the index, or declare an `Array`",
+                   kind=ArrayAccessTypeMismatch, payload={"expr": expr})
+
+
+def no_item(expr: surface.Index, span: Span, owner: str) -> Finding:
+    """An assignment to an element of a struct that does not say how.
+
+    `v[i] = x` calls `__setitem__(self : InOut, i, x)` of the class.
+
+        class Vec2:
+            x : float
+            y : float
+
+        def f(v : InOut[Vec2]):
+            v[0] = 1.0
+    """
+    return finding("E0323", f"`{owner}` has no elements that can be assigned", span,
+                   help="assign to a member, or define `__setitem__(self : InOut, i : In[int], "
+                        "value : In[float])`",
                    kind=ArrayAccessTypeMismatch, payload={"expr": expr})
 
 
@@ -81,10 +99,11 @@ def no_member(expr: surface.Member, span: Span, struct: str, members: Iterable[s
                    kind=StructMemberNotFound, payload={"expr": expr})
 
 
-def operands(expr: surface.Node, span: Span, symbol: str, left: str, right: str) -> Finding:
+def operands(expr: surface.Node, span: Span, symbol: str, left: str, right: str,
+             define: str = "") -> Finding:
     """An operator on something that is no number.
 
-    Operators work on numbers; write a function for structs.
+    Operators work on numbers, and on structs whose class defines them: `def __add__(self, other)`.
 
         class Vec2:
             x : float
@@ -95,7 +114,7 @@ def operands(expr: surface.Node, span: Span, symbol: str, left: str, right: str)
     """
     return finding("E0305", f"`{symbol}` takes two numbers", span,
                    f"these are `{left}` and `{right}`",
-                   "apply the operator to members or elements",
+                   f"{define}{', or ' if define else ''}apply the operator to members or elements",
                    kind=BinaryOpTypeMismatch, payload={"expr": expr})
 
 
@@ -112,10 +131,10 @@ def whole_numbers(expr: surface.Node, span: Span, symbol: str, shown: str) -> Fi
                    kind=BinaryOpTypeMismatch, payload={"expr": expr})
 
 
-def operand(expr: surface.Node, span: Span, symbol: str, found: str) -> Finding:
+def operand(expr: surface.Node, span: Span, symbol: str, found: str, define: str = "") -> Finding:
     """A unary operator on something that is no number.
 
-    Operators work on numbers; write a function for structs.
+    Operators work on numbers, and on structs whose class defines them: `def __neg__(self)`.
 
         class Vec2:
             x : float
@@ -125,7 +144,7 @@ def operand(expr: surface.Node, span: Span, symbol: str, found: str) -> Finding:
             return -v
     """
     return finding("E0306", f"`{symbol}` takes a number", span, f"this is `{found}`",
-                   "apply the operator to members or elements",
+                   f"{define}{', or ' if define else ''}apply the operator to members or elements",
                    kind=BinaryOpTypeMismatch, payload={"expr": expr})
 
 

@@ -1,0 +1,177 @@
+"""E08xx: methods, operators on structs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from loma.diagnostics import Span
+from loma.frontend import surface
+from loma.frontend.codes.base import did_you_mean, finding
+from loma.frontend.errors import BinaryOpTypeMismatch, CallTypeMismatch, Finding
+
+
+def no_method(
+    call: surface.MethodCall, span: Span, owner: str, known: Iterable[str], builtin: bool
+) -> Finding:
+    """A call of a method that the type does not have.
+
+    The methods of a struct are the functions in its class. Numbers and arrays have none.
+
+        def f(x : In[float]) -> float:
+            return x.sqrt()
+    """
+    known = [k for k in known if not k.startswith("__")]
+    listed = f"its methods are {', '.join(f'`{k}`' for k in known)}" if known else (
+        f"define `def {call.name}(self):` in the class, or write a function")
+    help = f"write `{call.name}(...)`" if builtin else did_you_mean(call.name, known, listed)
+    return finding("E0801", f"`{owner}` has no method `{call.name}`", span, help=help,
+                   kind=CallTypeMismatch, payload={"expr": call})
+
+
+def no_self(span: Span, owner: str, name: str) -> Finding:
+    """A method whose first argument is not the object.
+
+    The first argument of a method is `self`, which is `In` unless it says otherwise:
+    `self : InOut`.
+
+        class Vec2:
+            x : float
+            y : float
+
+            def norm(v : In[float]) -> float:
+                return v
+    """
+    return finding("E0802", f"the method `{name}` does not start with `self`", span,
+                   help=f"write `def {name}(self, ...)`, or `self : InOut` if it changes the "
+                        "object; mark a method without an object with `@staticmethod`")
+
+
+def no_overload(node: surface.Node, span: Span, what: str, given: str,
+                candidates: Iterable[str]) -> Finding:
+    """Operands for which no definition of a method is made.
+
+    A method may be defined several times, for different types of its arguments. A number is
+    converted to a wider type, never to a narrower one.
+
+        class Vec2:
+            x : float
+            y : float
+
+            def __mul__(self, s : In[float]) -> Vec2:
+                return Vec2(self.x * s, self.y * s)
+
+        def f(v : In[Vec2]) -> Vec2:
+            return v * v
+    """
+    return finding("E0803", f"no definition of {what} takes these operands", span,
+                   f"these are {given}", f"there is {_listed(candidates)}",
+                   kind=BinaryOpTypeMismatch, payload={"expr": node})
+
+
+def ambiguous(node: surface.Node, span: Span, what: str, given: str,
+              candidates: Iterable[str]) -> Finding:
+    """Operands for which two definitions of a method fit equally well.
+
+    The definition is called that needs the fewest conversions of numbers, for each operand.
+
+        class A:
+            x : float
+
+            def scale(self, s : In[float], t : In[int]) -> float:
+                return s
+
+            def scale(self, s : In[int], t : In[float]) -> float:
+                return t
+
+        def f(a : In[A]) -> float:
+            return a.scale(1, 1)
+    """
+    return finding("E0804", f"several definitions of {what} take these operands", span,
+                   f"these are {given}",
+                   f"convert an operand, to choose between {_listed(candidates)}",
+                   kind=CallTypeMismatch, payload={"expr": node})
+
+
+def no_operator(span: Span, name: str, owner: str) -> Finding:
+    """A method with the name of an operator that loma does not have.
+
+    Names with two underscores belong to operators: `__add__`, `__rmul__`, `__neg__`, `__eq__`,
+    `__getitem__` and so on.
+
+        class Vec2:
+            x : float
+            y : float
+
+            def __init__(self):
+                pass
+    """
+    help = "rename it: it would never be called"
+    if name in ("__init__", "__new__", "__post_init__"):
+        help = f"structs are made by `{owner}(...)`; write a function that returns one"
+    elif name.startswith("__i"):
+        help = f"write `__{name[3:]}`: `a += b` is `a = a + b`"
+    return finding("E0805", f"`{name}` is not an operator", span, help=help)
+
+
+def decorated(span: Span) -> Finding:
+    """A decorator of a method other than @staticmethod.
+
+    Methods are plain functions; kernels stand outside of classes. A method without `self` is marked
+    with `@staticmethod`.
+
+        class A:
+            x : float
+
+            @property
+            def twice(self) -> float:
+                return 2.0 * self.x
+    """
+    return finding("E0806", "the only decorator of a method is `@staticmethod`", span,
+                   help="delete it, or write a function outside of the class")
+
+
+def several_primals(span: Span, name: str, functions: Iterable[str]) -> Finding:
+    """The derivative of a method that is defined several times.
+
+    Each definition is a function with a name of its own.
+
+        class A:
+            x : float
+
+            def scale(self, s : In[float]) -> float:
+                return s
+
+            def scale(self, a : In[A]) -> float:
+                return a.x
+
+        d = fwd_diff(A.scale)
+    """
+    shown = " or ".join(f"`{f}`" for f in functions)
+    return finding("E0807", f"`{name}` has several definitions", span,
+                   help=f"name the one to differentiate: {shown}")
+
+
+def unordered(node: surface.Node, span: Span) -> Finding:
+    """A chain of comparisons of structs that are not variables.
+
+    A chain evaluates each operand once; a struct in it is a variable, an element or a member.
+
+        class A:
+            x : float
+
+            def __lt__(self, other : In[A]) -> bool:
+                return self.x < other.x
+
+        def twice(a : In[A]) -> A:
+            return A(2 * a.x)
+
+        def f(a : In[A]) -> bool:
+            return a < twice(a) < a
+    """
+    return finding("E0808", "a struct in a chain of comparisons is not a variable", span,
+                   help="assign it to a variable first, or write two comparisons with `and`",
+                   kind=BinaryOpTypeMismatch, payload={"expr": node})
+
+
+def _listed(candidates: Iterable[str]) -> str:
+    return ", ".join(f"`{c}`" for c in candidates)

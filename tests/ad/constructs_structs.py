@@ -1,0 +1,179 @@
+"""Programs of methods and operators on structs, in the manner of `constructs`."""
+
+from __future__ import annotations
+
+from ad.constructs import program
+
+VECTOR = """
+class Vec3:
+    x : float
+    y : float
+    z : float
+
+    def dot(self, o : In[Vec3]) -> float:
+        return self.x * o.x + self.y * o.y + self.z * o.z
+
+    def norm(self) -> float:
+        return sqrt(self.dot(self))
+
+    def cross(self, o : In[Vec3]) -> Vec3:
+        return Vec3(self.y * o.z - self.z * o.y, self.z * o.x - self.x * o.z,
+                    self.x * o.y - self.y * o.x)
+
+    def move(self : InOut, by : In[Vec3], s : In[float]):
+        self.x += s * by.x
+        self.y += s * by.y
+
+    @staticmethod
+    def ones() -> Vec3:
+        return Vec3(1.0, 1.0, 1.0)
+
+    def __add__(self, o : In[Vec3]) -> Vec3:
+        return Vec3(self.x + o.x, self.y + o.y, self.z + o.z)
+
+    def __sub__(self, o : In[Vec3]) -> Vec3:
+        return self + -o
+
+    def __neg__(self) -> Vec3:
+        return -1.0 * self
+
+    def __mul__(self, s : In[float]) -> Vec3:
+        return Vec3(self.x * s, self.y * s, self.z * s)
+
+    def __mul__(self, o : In[Vec3]) -> Vec3:
+        return Vec3(self.x * o.x, self.y * o.y, self.z * o.z)
+
+    def __rmul__(self, s : In[float]) -> Vec3:
+        return self * s
+
+    def __truediv__(self, s : In[float]) -> Vec3:
+        return self * (1.0 / s)
+
+    def __pow__(self, n : In[int]) -> Vec3:
+        p = Vec3.ones()
+        for i in range(n):
+            p *= self
+        return p
+
+    def __matmul__(self, o : In[Vec3]) -> float:
+        return self.dot(o)
+
+    def __abs__(self) -> float:
+        return self.norm()
+
+    def __lt__(self, o : In[Vec3]) -> bool:
+        return self.norm() < o.norm()
+
+    def __eq__(self, o : In[Vec3]) -> bool:
+        return self.x == o.x and self.y == o.y and self.z == o.z
+
+    def __getitem__(self, i : In[int]) -> float:
+        assert 0 <= i < 3, "index of a vector"
+        return self.x if i == 0 else self.y if i == 1 else self.z
+
+    def __setitem__(self : InOut, i : In[int], value : In[float]):
+        assert 0 <= i < 3, "index of a vector"
+        if i == 0:
+            self.x = value
+        elif i == 1:
+            self.y = value
+        else:
+            self.z = value
+"""
+
+program("methods in chains", ((0.7, 0.3), (-0.4, 1.2)), VECTOR + """
+def f(x : In[float], y : In[float]) -> float:
+    a = Vec3(x, y, 1.0)
+    b = Vec3(y, x * y, 0.5)
+    a.move(b, x)
+    return a.cross(b).norm() + Vec3.dot(a, b) * b.cross(a).cross(a).norm()
+""")
+program("operators of structs", ((0.7, 0.3), (-0.4, 1.2)), VECTOR + """
+def f(x : In[float], y : In[float]) -> float:
+    a = Vec3(x, y, 1.0)
+    b = 2 * a - Vec3(y, y, x) * a / (1.5 + x)
+    b += a ** 2
+    b *= x
+    return a @ b + abs(-b) + (a @ a) * b.x
+""")
+program("comparisons of structs", ((0.7, 0.3), (0.2, 1.2), (0.5, 0.4)), VECTOR + """
+def f(x : In[float], y : In[float]) -> float:
+    a = Vec3(x, 0.0, 1.0)
+    b = Vec3(y, 0.0, 1.0)
+    c = Vec3.ones()
+    s = x * y
+    if a < b < c:
+        s += abs(a) * y
+    elif b > a or a == b:
+        s = s * s
+    if a != b and not (b == c):
+        s += x
+    return s
+""")
+program("items of structs", ((0.7, 0.3), (-0.4, 1.2)), VECTOR + """
+class Pair:
+    v : Array[Vec3, 2]
+
+    def __getitem__(self, i : In[int]) -> Vec3:
+        return self.v[i]
+
+    def __setitem__(self : InOut, i : In[int], v : In[Vec3]):
+        self.v[i] = v
+
+def f(x : In[float], y : In[float]) -> float:
+    a = Vec3(x, y, 1.0)
+    p : Pair
+    p[0] = a
+    p[1] = p[0] * y
+    s = 0.0
+    for i in range(3):
+        a[i] += p[i % 2][i] * x
+        a[2 - i] *= y
+        p[i % 2] += a
+        p.v[1][i] = s + x
+        s += a[i] * p[1].dot(a)
+    return s
+""")
+program("recursive methods", ((0.7, 0.3), (-0.4, 1.2)), VECTOR + """
+class Chain:
+    head : Vec3
+    k : float
+
+    def walk(self, n : In[int], at : In[Vec3]) -> Vec3:
+        if n == 0:
+            return at
+        return self.back(n - 1, at + self.head * self.k)
+
+    def back(self, n : In[int], at : In[Vec3]) -> Vec3:
+        return self.walk(n, at * at * 0.5 + sin(at.x) * self.head)
+
+def f(x : In[float], y : In[float]) -> float:
+    c = Chain(Vec3(x, y, x * y), y)
+    return c.walk(4, Vec3(0.5, x, 0.1)).norm()
+""")
+program("methods of elements and members", ((0.7, 0.3), (-0.4, 1.2)), VECTOR + """
+class Body:
+    at : Vec3
+    speed : Vec3
+    mass : float = 2.0
+
+    def step(self : InOut, dt : In[float]):
+        self.at += self.speed * dt
+        self.speed.move(self.at, -dt)
+
+    def energy(self) -> float:
+        return 0.5 * self.mass * (self.speed @ self.speed)
+
+def f(x : In[float], y : In[float]) -> float:
+    bodies : Array[Body, 3]
+    for i in range(3):
+        bodies[i].at = Vec3(x, y, 1.0) * (i + 1)
+        bodies[i].speed[i] = y
+    total = 0.0
+    for t in range(4):
+        for i in range(3):
+            bodies[i].step(0.1 * x)
+            bodies[i].at += bodies[(i + 1) % 3].speed / 3
+            total += bodies[i].energy() * bodies[i].at[t % 3]
+    return total
+""")
