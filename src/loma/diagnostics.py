@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,6 +41,20 @@ class Diagnostic:
     label: str = ""
     help: str = ""
     notes: tuple[tuple[Span, str], ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a program that consists of several.
+
+    `texts`: the text of each, imported ones first. `shown`: what a file calls a name that is
+    another one in the program. `read`: each file that was read with a digest of its text; each
+    that would have been read, had it existed, with nothing.
+    """
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
+    read: tuple[tuple[str, str], ...] = ()
 
 
 class CompileError(Exception):

@@ -10,8 +10,9 @@ the callee.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from loma.ad.errors import NotDifferentiable
@@ -43,7 +44,7 @@ from loma.ir.nodes import (
     While,
 )
 from loma.ir.traverse import regions, walk
-from loma.ir.types import F32, Scalar
+from loma.ir.types import F32, Scalar, TapeType
 from loma.opt import induction, outline, pipeline, promote, raise_accum, raise_loops
 
 BACKENDS: Final[dict[str, Backend]] = {LLVM.name: LLVM, C.name: C}
@@ -78,16 +79,17 @@ def core_module(
     fast: bool = True,
     strict: bool = False,
     callees: bool = True,
+    path: Sequence[str | Path] = (),
 ) -> Module:
     """The module with every requested derivative, and (`callees`) those of the functions that they
     call.
 
     `fast`: inline before differentiation and optimise for running; otherwise derivatives are made
     function by function and kept readable. `strict`: sums keep their order. Raises UserError with
-    diagnostics.
+    diagnostics. `path`: where imported files are looked for, after the folder of `file`.
     """
     with no_collection():
-        program = load(source, file, float_type)
+        program = load(source, file, float_type, path)
         return differentiated(program, fast=fast, strict=strict, callees=callees)
 
 
@@ -105,6 +107,7 @@ def differentiated(
             if r.proven
         ],
         program.source,
+        program.files,
     )
     try:
         for d in program.derivatives:
@@ -116,6 +119,7 @@ def differentiated(
         raise_all(
             [derivatives.refused(refused.span, refused.function, refused.reason, refused.help)],
             program.source,
+            program.files,
         )
     return work.finished(strict)
 
@@ -171,6 +175,7 @@ class _Derivation:
         self.raw: dict[str, Function] = dict(core.functions)
         self.prepared: dict[str, Function] = {}
         self.wanted = {d.name: Wanted(d.name, d.mode, d.primal) for d in program.derivatives}
+        self.requested = {d.name for d in program.derivatives if d.exported}
         self.declared = {(d.mode, d.primal): d.name for d in reversed(program.derivatives)}
         self.splitter = Splitter(
             core, self.prepare, {}, must_writes(self.prepare), taken={*self.raw, *self.wanted}
@@ -234,6 +239,8 @@ class _Derivation:
                 self.raw[want.name] = pipeline.run(pipeline.AFTER_AD, made, self.module)
             case Mode.REVERSE:
                 self.derive_reverse(want, f)
+        if want.name in self.requested:
+            self.raw[want.name] = with_export(self.raw[want.name])
 
     def derive_reverse(self, want: Wanted, f: Function) -> None:
         """Makes a reverse derivative; one that is refused function by function may still be had
@@ -281,6 +288,7 @@ class _Derivation:
             for op in walk(self.function(primal).body):
                 if isinstance(op, Call) and self.raw[op.function].exported:
                     self.export(op.function, mode)
+                if isinstance(op, Call) and op.function in self.program.functions:
                     todo.append((mode, op.function))
 
     def make_all(self) -> None:
@@ -324,6 +332,7 @@ class _Derivation:
         }
         if not strict:
             functions = with_twins(functions, module)
+        functions = without_unused(functions)
         return outline.run(replace(module, functions=functions))
 
     def cold(self) -> set[str]:
@@ -335,13 +344,31 @@ class _Derivation:
         return {
             name
             for name, f in self.raw.items()
-            if f.exported
+            if (f.exported or name in self.program.functions)
             and name not in asked
             and (
                 name not in self.program.functions
                 or (name in helpers and not any(isinstance(op, LOOPS) for op in walk(f.body)))
             )
         }
+
+
+def with_export(f: Function) -> Function:
+    """The function for callers outside, if they can pass its arguments."""
+    inside = any(isinstance(a.type, TapeType) or a.growable for a in f.signature.arguments)
+    return replace(f, exported=not inside)
+
+
+def without_unused(functions: dict[str, Function]) -> dict[str, Function]:
+    """The functions without those that are neither exported nor called."""
+    kept = {name for name, f in functions.items() if f.exported}
+    todo = [functions[name] for name in kept]
+    while todo:
+        f = todo.pop()
+        found = (calls((f,)) | ({f.fast} if f.fast else set())) - kept
+        kept |= found
+        todo += [functions[name] for name in found]
+    return {name: f for name, f in functions.items() if name in kept}
 
 
 def calls(functions: Iterable[Function]) -> set[str]:

@@ -17,7 +17,7 @@ from loma.frontend.codes.index import Entry, index
 FOLDER = Path(__file__).parent
 MARK = "\n=== diagnostics ===\n"
 CASES = sorted(FOLDER.glob("*.loma"))
-ELSEWHERE = ("E0133", "E0604")
+ELSEWHERE = ("E0133", "E0604", "E1502")
 
 
 def report(program: str, name: str) -> UserError:

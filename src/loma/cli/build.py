@@ -13,7 +13,7 @@ from rich.text import Text
 from loma import driver
 from loma.backends.base import Options
 from loma.backends.toolchain import shared_library_suffix
-from loma.cli.files import FileArgument, Float, FloatOption, StrictOption, program, read
+from loma.cli.files import FileArgument, Float, FloatOption, PathOption, StrictOption, program, read
 from loma.cli.screen import screen
 from loma.host import ship
 
@@ -37,21 +37,23 @@ def build(
         Path, typer.Option("--output", "-o", metavar="DIR", help="The folder; it is made.")
     ] = Path("."),
     float_type: FloatOption = Float.F32,
+    path: PathOption = None,
     strict: StrictOption = False,
 ) -> None:
     """Build a program for use without Python."""
     console = screen()
     if target is Target.LLVM:
-        for path in _library(file, output, float_type, strict):
-            console.print(Text(str(path)), soft_wrap=True)
+        for made in _library(file, output, float_type, strict, path):
+            console.print(Text(str(made)), soft_wrap=True)
         return
     text = read(file)
     name = "program" if file == "-" else None
     built = ship.build(
-        text, file, target.value, output, float_type.scalar, strict=strict, name=name
+        text, file, target.value, output, float_type.scalar, strict=strict, name=name,
+        path=path or (),
     )
-    for path in built.files:
-        console.print(Text(str(path)), soft_wrap=True)
+    for made in built.files:
+        console.print(Text(str(made)), soft_wrap=True)
     console.print(
         Text.assemble(
             ("the example: ", "dim"), f"cd {shlex.quote(str(output))} && {built.command}"
@@ -60,9 +62,11 @@ def build(
     )
 
 
-def _library(file: str, output: Path, float_type: Float, strict: bool) -> list[Path]:
+def _library(
+    file: str, output: Path, float_type: Float, strict: bool, path: list[str] | None
+) -> list[Path]:
     """Writes a shared library by LLVM (an object file where nothing links); gives its path."""
-    module = driver.differentiated(program(file, float_type), strict=strict)
+    module = driver.differentiated(program(file, float_type, path), strict=strict)
     stem = output / (Path(file).stem.strip("-") or "program")
     output.mkdir(parents=True, exist_ok=True)
     driver.BACKENDS["llvm"].build(module, Options(strict=strict, output=stem))

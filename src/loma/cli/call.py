@@ -13,6 +13,7 @@ from loma.cli.files import (
     Float,
     FloatOption,
     FunctionArgument,
+    PathOption,
     StrictOption,
     ThreadsOption,
     one_function,
@@ -42,11 +43,12 @@ def run(
     ],
     threads: ThreadsOption = None,
     float_type: FloatOption = Float.F32,
+    path: PathOption = None,
     strict: StrictOption = False,
 ) -> None:
     """Call a function, or a derivative that the program requests, and print what it gives."""
     wanted = parse_call(call)
-    loaded = program(file, float_type)
+    loaded = program(file, float_type, path)
     signature = signature_of(loaded, wanted.function)
     operands = bound(wanted.function, signature, wanted.arguments, loaded.structs, threads)
     guard(loaded, wanted.function, operands)
@@ -70,11 +72,12 @@ def grad(
     ] = "",
     threads: ThreadsOption = None,
     float_type: FloatOption = Float.F32,
+    path: PathOption = None,
     strict: StrictOption = False,
 ) -> None:
     """Value and gradient of a function, by reverse mode; the file need not request it."""
     file, named = split(target)
-    loaded = program(file, float_type)
+    loaded = program(file, float_type, path)
     function = one_function(target, loaded, named)
     signature = signature_of(loaded, function)
     operands = bound(function, signature, parse_arguments(at), loaded.structs, threads)

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from loma import driver
-from loma.cli.files import Float, FloatOption, program
+from loma.cli.files import Float, FloatOption, PathOption, program
 from loma.cli.report import complain, explained
 from loma.cli.screen import coloured, mark, screen
 from loma.diagnostics import CompileError, Diagnostic, UserError, render
@@ -21,15 +21,18 @@ def check(
         list[str], typer.Argument(metavar="FILE...", help="loma programs.", show_default=False)
     ],
     float_type: FloatOption = Float.F32,
+    path: PathOption = None,
 ) -> None:
     """Say everything that is wrong with programs and with the derivatives that they request."""
     failed = False
     for file in files:
         try:
-            checked = program(file, float_type)
+            checked = program(file, float_type, path)
             refused = refusals(checked)
             if refused:
-                raise UserError(tuple(refused), checked.source)
+                error = UserError(tuple(refused), checked.source)
+                error.texts = dict(checked.files.texts)
+                raise error
         except CompileError as e:
             failed = True
             complain(explained(e))
@@ -59,7 +62,8 @@ def refusals(checked: typed.Module) -> list[Diagnostic]:
 def remarks(checked: typed.Module) -> None:
     """Prints what is taken for granted about kernels because it cannot be decided."""
     for d in driver.assumptions(checked):
-        remark = render(d, checked.source).replace("error[", "remark[", 1)
+        text = checked.files.texts.get(d.span.file, checked.source)
+        remark = render(d, text).replace("error[", "remark[", 1)
         screen().print(coloured(remark), soft_wrap=True)
 
 

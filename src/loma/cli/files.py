@@ -52,6 +52,15 @@ ThreadsOption = Annotated[
 ]
 
 
+PathOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--path", metavar="DIR", show_default=False,
+        help="A folder of files that the program may import; may be repeated.",
+    ),
+]
+
+
 def read(file: str) -> str:
     """The text of a program; CompileError when there is none."""
     try:
@@ -66,9 +75,10 @@ def read(file: str) -> str:
         ) from None
 
 
-def program(file: str, float_type: Float) -> typed.Module:
+def program(file: str, float_type: Float, path: list[str] | None = None) -> typed.Module:
     """The checked program of a file."""
-    return load(read(file), "<stdin>" if file == STDIN else file, float_type.scalar)
+    shown = "<stdin>" if file == STDIN else file
+    return load(read(file), shown, float_type.scalar, path or ())
 
 
 def split(target: str) -> tuple[str, str | None]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -13,11 +14,12 @@ import typer
 from loma import driver
 from loma.backends.base import Options
 from loma.cli import core_text, typed_text
-from loma.cli.files import FileArgument, Float, FloatOption, StrictOption, program
+from loma.cli.files import FileArgument, Float, FloatOption, PathOption, StrictOption, program
 from loma.cli.screen import screen, show_code
-from loma.diagnostics import CompileError, source_lines
+from loma.diagnostics import CompileError, Span, source_lines
 from loma.frontend import typed
 from loma.frontend.lower import lower
+from loma.host.modules import named_structs
 from loma.host.requests import names, request_of, requested, sliced
 from loma.ir import text
 from loma.ir.derived import Mode
@@ -66,10 +68,11 @@ def show(
         Stage, typer.Option("--stage", "-s", help="How far compiled.")
     ] = Stage.DERIVATIVE,
     float_type: FloatOption = Float.F32,
+    path: PathOption = None,
     strict: StrictOption = False,
 ) -> None:
     """Show a program: its derivatives as loma source, or any other stage of its compilation."""
-    loaded = program(file, float_type)
+    loaded = program(file, float_type, path)
     if function is not None:
         request_of(loaded, function)
     language, make = STAGES[stage]
@@ -84,7 +87,8 @@ def source(wish: Wish) -> str:
     if wish.function is None:
         return wish.program.source
     found = request_of(wish.program, wish.function)
-    lines = source_lines(wish.program.source)
+    files = wish.program.files.texts
+    lines = source_lines(files.get(found.span.file, wish.program.source))
     start = found.span.line - 1
     if not 0 <= start < len(lines):
         raise CompileError(f"`{wish.function}` is not in the text: it is made by loma")
@@ -124,14 +128,22 @@ def core(wish: Wish) -> str:
 
 
 def derivative(wish: Wish) -> str:
-    """The derivatives as loma source, each line with the primal line that it stems from."""
+    """The derivatives as loma source, each line with the primal line that it stems from.
+
+    Of a program with imports all that they need, too: so the text is a program by itself.
+    """
     loaded, asked = wished(wish)
     module = driver.differentiated(loaded, fast=False)
-    lines = source_lines(loaded.source)
-    made = [f for f in module.functions.values() if f.name not in loaded.functions]
+    several = len(loaded.files.texts) > 1
+    made = [f for f in module.functions.values() if several or f.name not in loaded.functions]
     if wish.function is not None:
         made = [f for f in made if f.name in reached(module, asked)]
-    return "\n\n".join(annotated(f, module, lines) for f in made)
+    shown = replace(module, functions={f.name: f for f in made})
+    structs = named_structs(shown).values() if several else ()
+    parts = [text.struct_text(s, module) for s in structs]
+    lines = {file: source_lines(t) for file, t in loaded.files.texts.items()}
+    lines = {loaded.file: source_lines(loaded.source), **lines}
+    return "\n\n".join([*parts, *(annotated(f, module, lines, loaded.file) for f in made)])
 
 
 def optimised(wish: Wish) -> str:
@@ -210,22 +222,31 @@ def reached(module: Module, asked: list[str]) -> set[str]:
     return found
 
 
-def annotated(f: Function, module: Module, lines: list[str]) -> str:
+def annotated(f: Function, module: Module, lines: Mapping[str, list[str]], main: str) -> str:
     """A derivative as loma source, with the primal line in a comment where it changes."""
     out: list[str] = []
-    last = 0
+    last = 0, ""
     for code, span in text.function_lines(f, module):
-        if span.line in (0, last) or (out and span.line == f.span.line):
+        here = span.line, span.file
+        if not span.line or here == last or (out and here == (f.span.line, f.span.file)):
             out.append(code)
             continue
-        last = span.line
-        note = f"# {span.line}: {lines[span.line - 1].strip()}" if span.line <= len(lines) else ""
+        last = here
+        note = noted(span, lines.get(span.file, []), main)
         if len(code) > NOTE_COLUMN:
             out.append(f"{code[: len(code) - len(code.lstrip())]}{note}")
             out.append(code)
         else:
             out.append(f"{code:<{NOTE_COLUMN}}  {note}".rstrip())
     return "\n".join(out) + "\n"
+
+
+def noted(span: Span, lines: list[str], main: str) -> str:
+    """A line of the source as a comment."""
+    if span.line > len(lines):
+        return ""
+    place = str(span.line) if span.file == main else f"{Path(span.file).name}:{span.line}"
+    return f"# {place}: {lines[span.line - 1].strip()}"
 
 
 LLVM_START: Final = r"^define [^@]*@\"?loma_[fx]_{name}\"?\("

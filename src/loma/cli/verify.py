@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loma.cli.files import Float, FloatOption, ThreadsOption, program, split
+from loma.cli.files import Float, FloatOption, PathOption, ThreadsOption, program, split
 from loma.cli.screen import coloured, mark, put, screen, table
 from loma.diagnostics import CompileError, excerpt, source_lines
 from loma.frontend import typed
@@ -58,10 +58,11 @@ def verify(
     threads: ThreadsOption = None,
     inputs: Annotated[bool, typer.Option("--inputs", help="Show the inputs.")] = False,
     float_type: FloatOption = Float.F64,
+    path: PathOption = None,
 ) -> None:
     """Check every derivative against dual numbers, complex steps and finite differences."""
     file, function = split(target)
-    loaded = program(file, float_type)
+    loaded = program(file, float_type, path)
     if function is not None:
         request_of(loaded, function)
     loaded, wanted = targets(loaded, function)

@@ -8,6 +8,7 @@ from loma.diagnostics import NOWHERE, Span
 from loma.frontend import surface, typed
 from loma.frontend.check_call import COURSE
 from loma.frontend.check_construct import default_maker, integer_power, maker
+from loma.frontend.check_reach import needed
 from loma.frontend.check_scope import MAKES_DUAL, Context
 from loma.frontend.check_stmt import FunctionChecker
 from loma.frontend.check_types import Types, grows
@@ -46,10 +47,12 @@ class Checker:
         self, module: surface.Module, float_type: Scalar, findings: list[Finding]
     ) -> None:
         self.findings = findings
+        self.files = module.files
         self.named = self._unique(module)
         kept = list(self.named.values())
         self.structs = [d for d in kept if isinstance(d, surface.Struct)]
         made, self.methods = lifted(self.structs, self.named, findings)
+        self.internal = self.methods.with_those_of(module.internal)
         plain = [d for d in kept if isinstance(d, surface.Function)]
         self.functions = {f.name: f for f in (*plain, *made)}
         self.derivatives = {d.name: self.methods.primal(d, findings)
@@ -92,8 +95,10 @@ class Checker:
             functions[CONSTRUCTOR] = self._constructor()
         requests = tuple([typed.Derivative(d.name, d.mode, d.primal, span=d.span)
                           for d in self.derivatives.values()])
+        if self.internal:
+            functions, requests = needed(functions, requests, self.internal, context.calls)
         return typed.Module(self._all_structs(levels), functions, requests,
-                            self.types.float_type, source.file, source.text)
+                            self.types.float_type, source.file, source.text, self.files)
 
     def _makers(self, context: Context) -> dict[str, typed.Function]:
         """The functions that constructors and powers of integers call."""
@@ -262,7 +267,4 @@ class Checker:
 
 
 def _name_span(d: surface.Definition) -> Span:
-    if isinstance(d, surface.Derivative):
-        s = d.span
-        return Span(s.file, s.line, s.column, s.line, s.column + len(d.name))
     return d.name_span

@@ -5,11 +5,15 @@ A load raises the class of the first finding; `diagnostics` lists every finding.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-from loma.diagnostics import Diagnostic, UserError
+from loma.diagnostics import Diagnostic, Files, UserError
 from loma.frontend import surface
+
+QUOTED: Final = re.compile(r"`([A-Za-z_]\w*)")
 
 
 class ProgramError(UserError):
@@ -146,15 +150,33 @@ class Finding:
     payload: Mapping[str, object] = field(default_factory=dict)
 
 
-def raise_all(findings: list[Finding], source: str) -> None:
+def raise_all(findings: list[Finding], source: str, files: Files | None = None) -> None:
     """Raises the error of the first finding in source order, if there is any."""
     if not findings:
         return
-    ordered = sorted(findings, key=_place)
+    files = files or Files()
+    ranks = {file: k for k, file in enumerate(files.texts)}
+    ordered = sorted(findings, key=lambda f: _place(f, ranks))
     first = ordered[0]
-    raise first.kind(tuple(f.diagnostic for f in ordered), source, first.payload)
+    error = first.kind(
+        tuple(_as_written(f.diagnostic, files) for f in ordered), source, first.payload)
+    error.texts = dict(files.texts)
+    raise error
 
 
-def _place(finding: Finding) -> tuple[int, int]:
+def _place(finding: Finding, ranks: Mapping[str, int]) -> tuple[int, int, int]:
     span = finding.diagnostic.span
-    return span.line, span.column
+    return ranks.get(span.file, 0), span.line, span.column
+
+
+def _as_written(d: Diagnostic, files: Files) -> Diagnostic:
+    """A diagnostic in which things are called as the files call them."""
+    if not files.shown:
+        return d
+
+    def named(found: re.Match[str]) -> str:
+        return "`" + files.shown.get(found[1], found[1])
+
+    message, label, help = (QUOTED.sub(named, x) for x in (d.message, d.label, d.help))
+    notes = tuple([(span, QUOTED.sub(named, text)) for span, text in d.notes])
+    return replace(d, message=message, label=label, help=help, notes=notes)

@@ -40,7 +40,7 @@ def lower_function(f: Function, facts: Facts) -> core.Function:
     body = _kernel(f, params, walk) if f.signature.simd else _body(f, params, walk)
     inside = any(isinstance(a.type, TapeType) or a.growable for a in f.signature.arguments)
     return core.Function(
-        f.name, tuple(params), body, f.signature, f.span, exported=not inside
+        f.name, tuple(params), body, f.signature, f.span, exported=f.exported and not inside
     )
 
 

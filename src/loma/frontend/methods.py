@@ -27,6 +27,11 @@ class Methods:
         """The definitions of one method."""
         return self.table.get(struct, {}).get(name, [])
 
+    def with_those_of(self, names: frozenset[str]) -> frozenset[str]:
+        """The names, and the functions that the methods of the structs among them became."""
+        found = [f for s in self.table if s in names for fs in self.table[s].values() for f in fs]
+        return names.union(found)
+
     def name(self, function: str) -> str:
         """The name under which the program knows a function."""
         return self.shown.get(function, function)

@@ -11,11 +11,9 @@ from loma.frontend.codes import constructs
 from loma.frontend.codes import syntax as codes
 from loma.frontend.codes.base import near
 from loma.frontend.constants import Constant, evaluate
-from loma.frontend.errors import Finding
 from loma.frontend.parse_class import ClassParser, without_docstring
 from loma.frontend.parse_expr import ARITHMETIC, DIRECTIONS
 from loma.frontend.parse_range import LARGEST, bounds, literal_int
-from loma.frontend.source import Source, read
 from loma.ir.derived import Mode
 from loma.ir.nodes import Direction
 
@@ -34,12 +32,6 @@ FOREIGN: Final[dict[type[ast.stmt], tuple[str, str]]] = {
 }
 
 
-def parse(source: Source, findings: list[Finding]) -> surface.Module:
-    """The definitions of a file; what is wrong in them goes to `findings`."""
-    tree = read(source, findings)
-    return Parser(source, findings).module(tree)
-
-
 class Parser(ClassParser):
     """Turns definitions and statements into the surface tree."""
 
@@ -55,9 +47,7 @@ class Parser(ClassParser):
                     found.append(self.struct(node))
                 case ast.Assign():
                     found += self._derivative(node)
-                case ast.Import() | ast.ImportFrom():
-                    self.report(codes.imports(self.span(node)))
-                case ast.Pass():
+                case ast.Import() | ast.ImportFrom() | ast.Pass():
                     pass
                 case _:
                     self.report(codes.top_level(self.head(node), _noun(node)))
@@ -90,7 +80,8 @@ class Parser(ClassParser):
             ):
                 self.identifier(name, self.span(target))
                 where = self.span(operand)
-                return [surface.Derivative(name, MODES[callee], primal, where, span=span)]
+                return [surface.Derivative(name, MODES[callee], primal, where, span=span,
+                                           name_span=self.span(target))]
             case ast.Assign([ast.Name(name) as target],
                             ast.Call(ast.Name(callee),
                                      [ast.Attribute(ast.Name(owner), method) as operand], [])) if (
@@ -98,7 +89,8 @@ class Parser(ClassParser):
             ):
                 self.identifier(name, self.span(target))
                 primal, where = f"{owner}.{method}", self.span(operand)
-                return [surface.Derivative(name, MODES[callee], primal, where, span=span)]
+                return [surface.Derivative(name, MODES[callee], primal, where, span=span,
+                                           name_span=self.span(target))]
             case ast.Assign(_, ast.Call(ast.Name(callee))) if (
                 callee in MODES or near(callee, MODES)
             ):

@@ -15,6 +15,7 @@ from loma.frontend.codes import syntax as codes
 from loma.frontend.errors import Finding
 
 ROOM: Final = 4_000
+WRITTEN: Final = "loma_written"
 
 
 class Placed(Protocol):
@@ -51,6 +52,7 @@ class Source:
     def named(self, node: Placed, name: str) -> Span:
         """Where `name` stands in the first line of a definition."""
         whole = self.span(node)
+        name = getattr(node, WRITTEN, name)
         found = self.lines[whole.line - 1].find(name, whole.column + 3)
         if found < 0:
             return Span(self.file, whole.line, whole.column, whole.line, whole.column + 3)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from loma.diagnostics import NOWHERE, Span
+from loma.diagnostics import NOWHERE, Files, Span
 from loma.ir.derived import Mode
 from loma.ir.nodes import Direction
 
@@ -354,6 +354,7 @@ class Derivative(Node):
     mode: Mode
     primal: str
     primal_span: Span
+    name_span: Span = field(default=NOWHERE, kw_only=True)
 
 
 Definition: TypeAlias = Function | Struct | Derivative
@@ -361,6 +362,8 @@ Definition: TypeAlias = Function | Struct | Derivative
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Module(Node):
-    """A file's definitions, in source order."""
+    """A program's definitions, in source order; `internal` are those of imported files."""
 
     definitions: tuple[Definition, ...]
+    internal: frozenset[str] = frozenset()
+    files: Files = field(default=Files(), repr=False)

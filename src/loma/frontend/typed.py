@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from loma.diagnostics import NOWHERE, Span
+from loma.diagnostics import NOWHERE, Files, Span
 from loma.ir.derived import Mode
 from loma.ir.nodes import Signature
 from loma.ir.prims.record import Prim
@@ -303,13 +303,16 @@ Stmt: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A checked function; `params` are the symbols of signature.arguments, in order."""
+    """A checked function; `params` are the symbols of signature.arguments, in order. What is not
+    `exported` is for other functions to call.
+    """
 
     name: str
     params: tuple[Symbol, ...]
     signature: Signature
     body: tuple[Stmt, ...]
     span: Span = field(default=NOWHERE, repr=False)
+    exported: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +323,7 @@ class Derivative:
     mode: Mode
     primal: str
     span: Span = field(default=NOWHERE, compare=False, repr=False)
+    exported: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -335,3 +339,4 @@ class Module:
     float_type: Scalar
     file: str = "<loma>"
     source: str = ""
+    files: Files = field(default=Files(), repr=False)

@@ -18,7 +18,8 @@ from loma.backends.base import Loaded, Options
 from loma.backends.cache import Cache, key
 from loma.backends.interface import Interface
 from loma.backends.llvm import LLVM, compile_object, identity, load_object
-from loma.frontend import no_collection
+from loma.frontend import load, no_collection, typed
+from loma.host import imports
 from loma.ir.nodes import Module
 from loma.ir.types import Scalar
 
@@ -27,11 +28,14 @@ LENGTH: Final = 8  # bytes of the length of the interface, which an entry begins
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A program's text, what its file is called, and the scalar that `float` stands for."""
+    """A program's text, what its file is called, the scalar that `float` stands for, and folders
+    of files that it may import.
+    """
 
     text: str
     file: str
     float_type: Scalar
+    path: tuple[str, ...] = ()
 
 
 def build(
@@ -42,23 +46,28 @@ def build(
     `callees`: with the derivatives of called functions that nobody asked for by name.
     """
 
-    def core() -> Module:
-        return driver.core_module(
-            source.text, source.file, source.float_type, strict=options.strict,
-            callees=callees)
+    def checked() -> typed.Module:
+        return load(source.text, source.file, source.float_type, source.path)
+
+    def core(program: typed.Module) -> Module:
+        return driver.differentiated(program, strict=options.strict, callees=callees)
 
     if target != LLVM.name or options.output is not None or not options.cache:
-        module = core()
+        with no_collection():
+            module = core(checked())
         return Interface.of(module), driver.BACKENDS[target].build(module, options)
     store = Cache()
-    name = key(
-        "program", source.text, source.file, source.float_type.value, str(options.strict),
-        str(callees), compiler_version(), *identity())
-    if (entry := store.get(name)) is not None:
+    parts = ("program", source.text, source.file, source.float_type.value, str(options.strict),
+             str(callees), compiler_version(), *identity())
+    context = imports.context(source.text, source.file, source.path, compiler_version)
+    known = imports.current(store, context)
+    if known is not None and (entry := store.get(key(*parts, *known))) is not None:
         with suppress(ValueError):
             return _unpacked(entry)
     with no_collection():
-        module = core()
+        program = checked()
+        name = key(*parts, *imports.remember(store, context, program.files))
+        module = core(program)
         interface, code = Interface.of(module), compile_object(module, options)
     head = interface.to_bytes()
     store.put(name, len(head).to_bytes(LENGTH, "little") + head + code)
@@ -75,7 +84,7 @@ def compiler_version() -> str:
     """A digest that changes whenever the compiler's own files do."""
     root = Path(driver.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted([*root.rglob("*.py"), *root.rglob("*.loma")]):
         found = path.stat()
         digest.update(f"{path.relative_to(root)} {found.st_size} {found.st_mtime_ns}\n".encode())
     return digest.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -34,12 +35,14 @@ def compile(
     float_type: str = "f32",
     strict: bool = False,
     file: str = "<loma>",
+    path: Sequence[str | Path] = (),
 ) -> tuple[dict[str, type[ctypes.Structure]], Library]:
     """The structs by name, and a library whose attributes are the compiled functions.
 
     `output_filename` is where the shared library goes, without suffix; its folder is made. An error
     in the program is raised, and shown on stderr when `print_error`. `slang_device` is accepted and
-    not used, for scripts that pass it. `file` is the name of the program in messages.
+    not used, for scripts that pass it. `file` is the name of the program in messages; files that it
+    imports are looked for in its folder, then in the folders of `path`.
     """
     if target not in driver.BACKENDS:
         raise TargetError(_no_target(target))
@@ -49,7 +52,7 @@ def compile(
     if output is not None and output.name in ("", ".."):
         raise TargetError(f"output_filename {output_filename!r} names a folder, not a file")
     try:
-        source = Source(loma_code, file, FLOATS[float_type])
+        source = Source(loma_code, file, FLOATS[float_type], tuple(map(str, path)))
         make = partial(build, source, target, Options(strict=strict, output=output))
         later = target == LLVM.name and output is None
         interface, loaded = make(callees=not later)

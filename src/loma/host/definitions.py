@@ -21,8 +21,8 @@ from types import CellType, FunctionType, ModuleType
 from typing import Any, Final, TypeAlias, get_args, get_origin, get_type_hints
 
 from loma.backends.llvm.python_call import compiler_lock
-from loma.diagnostics import Diagnostic, Span, UserError
-from loma.frontend import definitions, surface
+from loma.diagnostics import Diagnostic, Files, Span, UserError
+from loma.frontend import parsed, surface
 from loma.frontend.python import Dotted, Written, placed, scan
 from loma.host import names
 from loma.ir.derived import Mode, implicit_name
@@ -95,17 +95,29 @@ class Text:
     text: str
     file: str
     float_type: Scalar
+    path: tuple[str, ...] = ()
 
     @functools.cached_property
+    def module(self) -> surface.Module:
+        """The file with what it imports, not yet checked."""
+        return parsed(self.text, self.file, self.path)
+
+    @property
+    def files(self) -> Files:
+        """The files that it consists of."""
+        return self.module.files
+
+    @property
     def parts(self) -> tuple[surface.Definition, ...]:
-        """Its definitions, not yet checked."""
-        return definitions(self.text, self.file)
+        """Its definitions, and those that it imports."""
+        return self.module.definitions
 
     @functools.cached_property
     def members(self) -> dict[str, Member]:
         """Its functions and derivatives by name."""
+        internal = self.module.internal
         return {d.name: Member(self, d.name) for d in self.parts
-                if not isinstance(d, surface.Struct)}
+                if not isinstance(d, surface.Struct) and d.name not in internal}
 
 
 @dataclass(eq=False)

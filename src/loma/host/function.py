@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, overload
@@ -194,7 +194,8 @@ class Function:
             case Decorated():
                 return self.__qualname__
             case Member(program, name):
-                return member, (program.text, program.file, program.float_type.value, name)
+                float_type = program.float_type.value
+                return member, (program.text, program.file, float_type, name, program.path)
             case Derived(mode, primal):
                 transform = fwd_diff if mode is Mode.FORWARD else rev_diff
                 return transform, (self._primal or Function(primal),)
@@ -353,10 +354,13 @@ class Library:
         return f"<loma library {self._text.file}: {', '.join(self._functions)}>"
 
 
-def load(program: str | Path, *, float_type: str = "f32") -> Library:
+def load(
+    program: str | Path, *, float_type: str = "f32", path: Sequence[str | Path] = ()
+) -> Library:
     """The functions of a file of loma text, or of a text itself.
 
     A string with a line break is a text. `float_type` is what `float` stands for: f32 or f64.
+    Imported files are looked for in the folder of the file, then in those of `path`.
     """
     if float_type not in ("f32", "f64"):
         raise ValueError(f"`float_type` must be 'f32' or 'f64', not {float_type!r}")
@@ -364,12 +368,14 @@ def load(program: str | Path, *, float_type: str = "f32") -> Library:
         text, file = program, "<loma>"
     else:
         text, file = Path(program).read_text(), str(program)
-    made = Text(text, file, Scalar(float_type))
+    made = Text(text, file, Scalar(float_type), tuple(map(str, path)))
     library = Library(made)
     check(made)
     return library
 
 
-def member(text: str, file: str, float_type: str, name: str) -> Function:
+def member(
+    text: str, file: str, float_type: str, name: str, path: tuple[str, ...] = ()
+) -> Function:
     """A function of a loma text: what pickling gives back."""
-    return Function(Text(text, file, Scalar(float_type)).members[name])
+    return Function(Text(text, file, Scalar(float_type), path).members[name])

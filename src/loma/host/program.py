@@ -16,7 +16,7 @@ from loma.backends.base import Options
 from loma.backends.cache import Cache, key
 from loma.backends.llvm import compile_object, identity
 from loma.diagnostics import Span, UserError
-from loma.frontend import definitions, load_parts, surface, typed
+from loma.frontend import load_parts, parsed, surface, typed
 from loma.frontend.python import type_expr
 from loma.host.build import compiler_version
 from loma.host.definitions import (
@@ -32,6 +32,7 @@ from loma.host.definitions import (
 from loma.host.description import Code, Description, code_bytes
 from loma.host.facts import facts
 from loma.host.gathering import Parts, gather
+from loma.host.imports import flat
 from loma.host.modules import pruned, writes
 from loma.host.requests import signature_of, sliced
 from loma.ir.nodes import Module
@@ -99,7 +100,7 @@ class Program(Parts):
         """What the program consists of, as one key; places in files are a part of it."""
         parts = [self.name]
         for t in self.texts:
-            parts += [t.file, t.text, t.float_type.value]
+            parts += [t.file, t.text, t.float_type.value, *flat(t.files.read)]
         for cls, name in self.classes.items():
             parts += [name, repr(self.members[cls])]
         for d, name in self.names.items():
@@ -118,11 +119,15 @@ class Program(Parts):
     def checked(self, float_type: Scalar) -> typed.Module:
         """The program, checked."""
         with self.showing_files():
-            return load_parts(list(self._parts()), self._main[1], self._main[0], float_type)
+            internal = frozenset(name for t in self.texts for name in t.module.internal)
+            return load_parts(
+                list(self._parts()), self._main[1], self._main[0], float_type, internal)
 
     def _parts(self) -> Iterator[surface.Definition]:
+        shared: set[tuple[Span, str]] = set()
         for t in self.texts:
-            yield from t.parts
+            yield from [d for d in t.parts if (d.span, d.name) not in shared]
+            shared |= {(d.span, d.name) for d in t.parts if d.name in t.module.internal}
         for cls, name in self.classes.items():
             span = self.places[cls]
             members = tuple(surface.StructMember(m, type_expr(t, span), span=span)
@@ -137,7 +142,7 @@ class Program(Parts):
                     yield surface.Derivative(
                         name, d.mode, self.names[d.primal], where, span=where)
                 case Mapped():
-                    yield from definitions(self._mapped(d), f"<{name}>")
+                    yield from parsed(self._mapped(d), f"<{name}>").definitions
                 case Member():
                     pass
 
@@ -165,6 +170,8 @@ class Program(Parts):
             yield
         except UserError as e:
             e.texts = {t.file: t.text for t in self.texts}
+            for t in self.texts:
+                e.texts |= t.files.texts
             for d in self.names:
                 if isinstance(d, Decorated):
                     source = d.written.source
@@ -212,7 +219,8 @@ class Program(Parts):
 def check(text: Text) -> None:
     """Raises a UserError when a loma text is wrong; one that was found right is remembered."""
     store, name = Cache(), key("text", text.text, text.file, text.float_type.value,
-                               compiler_version())
+                               *flat(text.files.read), compiler_version())
     if store.get(name) is None:
-        load_parts(text.parts, text.text, text.file, text.float_type)
+        load_parts(text.parts, text.text, text.file, text.float_type, text.module.internal,
+                   text.files)
         store.put(name, b"right")

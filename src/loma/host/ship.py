@@ -4,6 +4,7 @@ calls it."""
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,12 +49,15 @@ def build(
     *,
     strict: bool = False,
     name: str | None = None,
+    path: Sequence[str] = (),
 ) -> Built:
     """Writes a program's C, header, library and example into a folder, which is made; `name` is
-    their stem."""
+    their stem; `path`: where imported files are looked for."""
     if target != "c":
         raise BuildError(f"only the target 'c' is built as files, not {target!r}")
-    module = driver.core_module(source, file, float_type)
+    program = load(source, file, float_type, path)
+    module = driver.differentiated(program)
+    asked = [d.name for d in program.derivatives if d.exported]
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
     stem = name or Path(file).stem.strip("<>") or "program"
@@ -67,18 +71,17 @@ def build(
     )
     built.source.write_text(text.source)
     built.header.write_text(text.header)
-    built.example.write_text(example(_first(source, file, module), module, text, f"{stem}.h"))
+    built.example.write_text(example(_first(asked, file, module), module, text, f"{stem}.h"))
     driver.BACKENDS["c"].build(module, Options(strict=strict, output=folder / stem))
     return built
 
 
-def _first(source: str, file: str, module: Module) -> Function:
+def _first(asked: list[str], file: str, module: Module) -> Function:
     """The function to show: the first derivative that the program asks for, else its first
     function."""
     exported = [f for f in module.functions.values() if f.exported]
     if not exported:
         raise BuildError(f"{file} has no function")
-    asked = [d.name for d in load(source, file).derivatives]
     return next((module.functions[name] for name in asked), exported[0])
 
 

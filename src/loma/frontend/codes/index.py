@@ -18,6 +18,7 @@ from loma.frontend.codes import (
     derivatives,
     flow,
     methods,
+    modules,
     names,
     parallel,
     syntax,
@@ -39,7 +40,7 @@ def index() -> tuple[Entry, ...]:
     """All codes, in order."""
     found: list[Entry] = []
     for module in (syntax, constructs, names, types, calls, flow, derivatives, methods,
-                   parallel):
+                   modules, parallel):
         found += _entries(module)
     return tuple(sorted(found, key=lambda e: e.code))
 

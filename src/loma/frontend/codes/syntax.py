@@ -67,14 +67,16 @@ def top_level(span: Span, what: str) -> Finding:
 
 
 def imports(span: Span) -> Finding:
-    """An import.
+    """An import inside a function.
 
-    The builtins are always there, and a program is one file.
+    Imports stand at the top level of a file, where all functions see them.
 
-        import math
+        def f(x : In[float]) -> float:
+            import math
+            return sin(x)
     """
-    return finding("E0105", "loma files import nothing", span,
-                   help="the builtins (`sin`, `sqrt`, ...) need no import: delete this line")
+    return finding("E0105", "an import inside a function", span,
+                   help="move it to the top of the file")
 
 
 def decorator(span: Span) -> Finding:
