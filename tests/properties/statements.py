@@ -56,6 +56,7 @@ class Writer(Caller):
             (self.infer, 2),
             (self.construct, 1),
             (self.augment, 2),
+            (self.show, 1),
         ]
         if size > 1:
             choices += [(self.branch, 3)]
@@ -65,6 +66,12 @@ class Writer(Caller):
                 choices += [(self.early_return, 1)]
         writers, weights = zip(*choices, strict=True)
         self.rng.choices(writers, weights)[0](s)
+
+    def show(self, s: Scope) -> bool:
+        """print(...), which must change nothing."""
+        shown = [float_expr(s, 1), int_expr(s, 1), condition(s)]
+        self.page.line(f'print({self.rng.choice(shown)}, {leaf(s, 0)}, end="")')
+        return True
 
     # Declarations.
 

@@ -32,6 +32,7 @@ from loma.ir.nodes import (
     Parallel,
     Path,
     Pop,
+    Print,
     Push,
     Region,
     Store,
@@ -40,7 +41,7 @@ from loma.ir.nodes import (
     View,
     While,
 )
-from loma.ir.traverse import clone_region
+from loma.ir.traverse import clone_region, reread
 from loma.ir.types import Ref, Scalar
 
 NameOf = Callable[[str], str]
@@ -206,8 +207,8 @@ class _Forward:
                 self.b.emit(replace(op, tape=self.root(tape), values=self.frame(values)))
             case Pop(tape, outs):
                 self.pop(op, tape, outs)
-            case Check(cond):
-                self.b.emit(replace(op, cond=self.value(cond)))
+            case Check() | Print():
+                self.b.emit(reread(op, self.value))
             case Call():
                 self.call(op)
             case _:

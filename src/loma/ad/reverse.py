@@ -29,6 +29,7 @@ from loma.ir.nodes import (
     Operand,
     Parallel,
     Pop,
+    Print,
     Push,
     Region,
     Store,
@@ -73,7 +74,7 @@ class Sweep(ControlRules):
                 self.tape_op(op, env)
             case StoreRef():
                 self.store_ref(op)
-            case View() | LoadRef() | Check():
+            case View() | LoadRef() | Check() | Print():
                 pass
             case Call():
                 return self.call(op, env)

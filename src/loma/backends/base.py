@@ -49,6 +49,10 @@ class Loaded(Protocol):
         """The calling thread's record, which is cleared; None when the last call went well."""
         ...
 
+    def print_to(self, address: int) -> None:
+        """Hands what the program prints to a C function of text and its length."""
+        ...
+
     def peak_tape_bytes(self) -> int:
         """The most bytes of tapes and local heap arrays alive at once in the calling thread's
         last call.

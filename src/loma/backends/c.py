@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from loma.backends import c_load, toolchain
+from loma.backends import c_header, c_load, c_print, toolchain
 from loma.backends.base import Backend, Loaded, Options
 from loma.backends.c_runtime import needed_parts, pure_parts, push_pop
 from loma.backends.c_words import KEYWORDS, MACROS, NEEDED, is_reserved
@@ -20,9 +20,10 @@ from loma.backends.cfamily_statements import Program
 from loma.ir.analysis.clashes import clashes
 from loma.ir.layout import INDENT, Line, wrapped
 from loma.ir.names import Names
-from loma.ir.nodes import Function, Module
+from loma.ir.nodes import Function, Module, Print
 from loma.ir.prims import FUNCTIONS
 from loma.ir.prims.libm import LIBM
+from loma.ir.traverse import walk
 from loma.ir.types import ArrayType, Scalar, StructDef, StructType, Type
 
 FLOATS: Final = (Scalar.F32, Scalar.F64)
@@ -35,9 +36,9 @@ VALUE: Final = {
 }
 MATH: Final = {Scalar.F32: "f", Scalar.F64: ""}
 WORDS: Final = (
-    KEYWORDS
-    | MACROS
+    KEYWORDS | MACROS
     | {"loma_context", "loma_tape", "loma_growable", "error", "stack_end", "most_bytes"}
+    | {"loma_line", "loma_size"}
 )
 
 C: Final = Dialect(
@@ -56,8 +57,7 @@ C: Final = Dialect(
             p.spelling.get("c", p.name) + s
             for p in (*FUNCTIONS.values(), *LIBM)
             for s in ("", "f")
-        }
-        | {f"{t}" for t in VALUE.values()}
+        } | {*VALUE.values()}
     ),
 )
 
@@ -67,8 +67,7 @@ class Text:
     """A module in C.
 
     `symbols` gives each exported function its name in the library, `called` and `structs` give
-    functions and structs
-    their names in C; `traps` says which functions may stop themselves.
+    functions and structs their names in C; `traps` says which functions may stop themselves.
     """
 
     source: str
@@ -82,8 +81,7 @@ class Text:
 def c_text(
     module: Module, *, strict: bool = False, header: str | None = None, plain: bool = True
 ) -> Text:
-    """The module in C; with `header`, the program includes the header of that name instead of
-    repeating it.
+    """The module in C; with `header`, it includes the header of that name, not its text.
 
     Without `plain`, every function and struct has a prefix in C, so that nothing can clash.
     """
@@ -100,6 +98,8 @@ class _Unit:
         structs = {name: self._global(name) for name in module.structs}
         self._public = {f.name: self._global(f.name) for f in module.functions.values()}
         self._facts = facts(module)
+        self._prints = any(
+            isinstance(op, Print) for f in module.functions.values() for op in walk(f.body))
         inner = {
             f.name: self._inner(f) if f.name in self._facts.context else self._public[f.name]
             for f in module.functions.values()
@@ -151,18 +151,20 @@ class _Unit:
 
     def _header(self) -> str:
         renamed = any(self._symbol(f) != self._public[f.name] for f in self._exported())
-        parts = ["#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n", OPEN]
+        parts = ["#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n", c_header.OPEN]
         if renamed:
-            parts.append(NAMED)
+            parts.append(c_header.NAMED)
         structs = _sorted(self._module)
         if any(_points_to_struct(s) for s in structs):
             parts += [
                 "\n".join(f"typedef struct {n} {n};" for n in self._types.structs.values()) + "\n"
             ]
         parts += [self._struct(s) for s in structs]
-        parts.append(ERRORS if self._facts.context else NO_ERRORS)
+        parts.append(c_header.ERRORS if self._facts.context else c_header.NO_ERRORS)
+        if self._prints:
+            parts.append(c_print.HEADER)
         parts += [self._declaration(f) for f in self._exported()]
-        return "\n".join([*parts, CLOSE])
+        return "\n".join([*parts, c_header.CLOSE])
 
     def _declaration(self, f: Function) -> str:
         name, symbol = self._public[f.name], self._symbol(f)
@@ -185,11 +187,13 @@ class _Unit:
             lines += [
                 f"#include <{h}.h>" for h in ("pthread", "setjmp", "stdlib", "string", "unistd")
             ]
+        if "loma_put_" in text:
+            lines += [f"#include <{h}.h>" for h in ("stdio", "stdlib", "string")]
         return "\n".join(lines)
 
     def _runtime(self, body: str) -> str:
         if not self._facts.context:
-            return NO_TRAPS + pure_parts(body)
+            return c_header.NO_TRAPS + pure_parts(body)
         kinds = [
             t for t in Scalar if f"loma_push_{t.value}" in body or f"loma_pop_{t.value}" in body
         ]
@@ -225,8 +229,8 @@ class _Unit:
         return "\n".join(piece.text for line in lines for piece in _wrapped(line))
 
     def _fork(self, printer: FunctionPrinter) -> list[str]:
-        """Hands a call on to the function's fast twin, where no written argument is another
-        argument's memory."""
+        """Hands a call on to the function's fast twin, where no written argument is another's
+        memory."""
         f = printer.f
         if not f.fast:
             return []
@@ -317,49 +321,6 @@ def _tidy(text: str) -> str:
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text.strip("\n") + "\n"
-
-
-OPEN: Final = """#ifdef __cplusplus
-extern "C" {
-#endif
-"""
-CLOSE: Final = """
-#ifdef __cplusplus
-}
-#endif
-"""
-NAMED: Final = """#define LOMA_QUOTED(x) #x
-#define LOMA_STRING(x) LOMA_QUOTED(x)
-#define LOMA_NAMED(name) __asm__(LOMA_STRING(__USER_LABEL_PREFIX__) name)
-"""
-ERRORS: Final = """/* Why the last call of the thread stopped itself: NULL if it went well. */
-const char *loma_last_error(void);
-
-typedef struct loma_error {
-    const char *trap, *file;
-    int line;
-    const char *message;
-} loma_error;
-
-/* Gives and clears what loma_last_error speaks of; 0 if there is nothing. */
-int loma_take_error(loma_error *taken);
-
-/* Most bytes of tapes and local arrays that were alive at once in the last call of the calling
-thread. */
-size_t loma_most_bytes(void);
-
-/* Most bytes that a call may hold; 0: most of the machine's memory. */
-extern size_t loma_memory_limit;
-"""
-NO_ERRORS: Final = """/* No function of this program can stop itself: always NULL. */
-const char *loma_last_error(void);
-"""
-NO_TRAPS: Final = """
-const char *loma_last_error(void)
-{
-    return NULL;
-}
-"""
 
 
 def _text(module: Module, options: Options) -> str:

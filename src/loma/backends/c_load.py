@@ -44,9 +44,8 @@ class Library:
         error = _Error()
         if not any(self.traps.values()) or not self.handle.loma_take_error(ctypes.byref(error)):
             return None
-        return TrapRecord(
-            error.trap.decode(), error.file.decode(), error.line, error.message.decode()
-        )
+        message = error.message.decode("utf-8", "replace")
+        return TrapRecord(error.trap.decode(), error.file.decode(), error.line, message)
 
     def peak_tape_bytes(self) -> int:
         """The most bytes of tapes and local heap arrays alive at once in the thread's last call."""
@@ -55,6 +54,11 @@ class Library:
         most = self.handle.loma_most_bytes
         most.restype = ctypes.c_size_t
         return int(most())
+
+    def print_to(self, address: int) -> None:
+        """Hands what the program prints to a C function of text and its length."""
+        if hasattr(self.handle, "loma_print_to"):
+            self.handle.loma_print_to(ctypes.c_void_p(address))
 
     def set_limit(self, limit: int) -> None:
         """Bounds the bytes of tapes and heap arrays that one call may hold."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from loma.backends import c_print
+
 CONTEXT: Final = r"""
 /* A program that stops itself (division by zero, ...) jumps back to the function that the host
    called, which frees all memory that is alive; what happened is in a record of the thread. */
@@ -298,11 +300,12 @@ PARTS: Final = (
     ("loma_shr32", SHIFT_RIGHT.replace("{width}", "32")),
     ("loma_shl64", SHIFT_LEFT.replace("{width}", "64")),
     ("loma_shr64", SHIFT_RIGHT.replace("{width}", "64")),
+    *c_print.PARTS,
 )
 """The parts in order, each with the name that shows that a program uses it."""
 
 
-PURE: Final = ("loma_to", "loma_sh", "loma_apart")
+PURE: Final = ("loma_to", "loma_sh", "loma_apart", "loma_p")
 
 
 def pure_parts(body: str) -> str:

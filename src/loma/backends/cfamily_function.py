@@ -162,6 +162,8 @@ class FunctionPrinter(Statements):
                 return [self._hold(s)]
             case T.Assert():
                 return self._assert(s)
+            case T.Print(text):
+                return self._line_of(text, "loma_print(loma_line, loma_size);")
             case T.Branch():
                 return self._branch(s)
             case T.Count():

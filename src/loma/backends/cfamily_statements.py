@@ -7,14 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from loma.backends.c_print import c_string
 from loma.backends.cfamily import Dialect, Printer, Root, Types
 from loma.backends.cfamily_facts import Facts
 from loma.ir import imperative as T
 from loma.ir.coalesce import Storage, declarations, ordered
 from loma.ir.layout import INDENT
 from loma.ir.names import Names
-from loma.ir.nodes import Argument, Direction, Function, Module, Var
+from loma.ir.nodes import Argument, Const, Direction, Function, Module, Var
 from loma.ir.prims import arithmetic as A
+from loma.ir.shown import size_bound
 from loma.ir.types import ArrayType, Ref, Scalar, StructType, TapeType
 from loma.ir.unssa import Style, imperative
 
@@ -120,12 +122,34 @@ class Statements:
                 raise AssertionError(f"{type(s).__name__} is printed elsewhere")
 
     def _assert(self, s: T.Assert) -> list[str]:
+        if s.text and not s.message:
+            return self._told(s)
         fails = self._show.of(T.Operation(A.NOT, (s.cond,), Scalar.BOOL))
         message = json.dumps(s.message or s.trap.value)
         return [
             f"if ({fails})",
             f'{INDENT}loma_trap(ctx, "{s.trap.name}", {self._line}, {message});',
         ]
+
+    def _told(self, s: T.Assert) -> list[str]:
+        stop = f'loma_tell(ctx, "{s.trap.name}", {self._line}, loma_line, loma_size);'
+        told = self._line_of(s.text, stop)
+        if isinstance(s.cond, Const):
+            return told
+        fails = self._show.of(T.Operation(A.NOT, (s.cond,), Scalar.BOOL))
+        return [f"if ({fails})", *told]
+
+    def _line_of(self, text: T.Text, then: str) -> list[str]:
+        """A block that puts text together, and what happens with it."""
+        out = [f"char loma_line[{size_bound(text) + 1}];", "size_t loma_size = 0;"]
+        for piece in text:
+            if isinstance(piece, str):
+                length, shown = len(piece.encode()), c_string(piece)
+                out.append(f"loma_size = loma_put_text(loma_line, loma_size, {shown}, {length});")
+            else:
+                given = f"loma_line, loma_size, {self._show.of(piece)}"
+                out.append(f"loma_size = loma_put_{T.scalar_type(piece).value}({given});")
+        return ["{", *(INDENT + x for x in (*out, then)), "}"]
 
     def _local(self, s: T.Local) -> str:
         root, types = s.root, self.program.types

@@ -23,10 +23,12 @@ from loma.ir.nodes import (
     Parallel,
     Path,
     Pop,
+    Print,
     Push,
     Region,
     Store,
     StoreRef,
+    Text,
     Var,
     View,
     While,
@@ -79,6 +81,11 @@ class _Printer:
     def listed(self, xs: Iterable[Operand]) -> str:
         """Operands between commas."""
         return ", ".join(map(self.operand, xs))
+
+    def text(self, before: str, text: Text) -> str:
+        """What is shown to people, if anything."""
+        shown = [repr(p) if isinstance(p, str) else self.operand(p) for p in text]
+        return before + ", ".join(shown) if shown else ""
 
     def place(self, root: Var, path: Path) -> str:
         """A root and a path into it."""
@@ -150,8 +157,10 @@ class _Printer:
                 return f"push {self.called[tape]}, {self.listed(values)}"
             case Pop(tape, outs):
                 return f"{self.outs(outs)}pop {self.called[tape]}"
-            case Check(cond, trap):
-                return f"check {self.operand(cond)}, {trap.name}"
+            case Check(cond, trap, _, text):
+                return f"check {self.operand(cond)}, {trap.name}" + self.text(", ", text)
+            case Print(text):
+                return "print" + self.text(" ", text)
             case Call(function, args, outs):
                 return f"{self.outs(outs)}call {function}({self.listed(args)})"
             case If() | For() | While() | Parallel():

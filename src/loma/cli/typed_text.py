@@ -76,9 +76,15 @@ class _Printer:
             case T.Pop(tape, targets):
                 return f"pop({self.listed((tape, *targets))})"
             case T.Assert(cond, message):
-                return f"assert {self.expr(cond)}" + (f", {message!r}" if message else "")
+                return f"assert {self.expr(cond)}" + (f", {self.text(message)}" if message else "")
+            case T.Print(text):
+                return f"print({self.text(text)})"
             case _:
                 return type(s).__name__.lower()
+
+    def text(self, text: T.Text) -> str:
+        """Text, each string quoted."""
+        return ", ".join(repr(p) if isinstance(p, str) else self.expr(p) for p in text)
 
     def declared(self, s: T.Declare) -> str:
         """A declaration."""

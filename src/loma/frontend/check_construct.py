@@ -52,7 +52,7 @@ def integer_power(name: str, t: Scalar) -> typed.Function:
 
     odd = test(prims.EQ, typed.Apply(bits.BIT_AND, (n, one), t), one)
     body = (
-        typed.Assert(test(prims.GE, n, zero), "an integer to a negative power"),
+        typed.Assert(test(prims.GE, n, zero), ("an integer to a negative power",)),
         typed.Declare(out, one),
         typed.While(test(prims.GT, n, zero), (
             typed.If(odd, (step(result, prims.MUL, x),), ()),

@@ -12,6 +12,7 @@ from loma.frontend.check_construct import fill, fill_array
 from loma.frontend.check_places import is_place
 from loma.frontend.check_reduce import bounds, reduction
 from loma.frontend.check_scope import Entry
+from loma.frontend.check_text import text
 from loma.frontend.check_types import grows
 from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import flow as codes
@@ -111,8 +112,13 @@ class FunctionChecker(Assignments):
             case surface.CallStmt(call):
                 return self._call_statement(call, s.span)
             case surface.Assert(cond, message):
-                test = self.condition(cond)
-                return None if test is None else typed.Assert(test, message, span=s.span)
+                test, shown = self.condition(cond), text(self, message)
+                if test is None or shown is None:
+                    return None
+                return typed.Assert(test, shown, span=s.span)
+            case surface.Print(pieces):
+                shown = text(self, pieces)
+                return None if shown is None else typed.Print(shown, span=s.span)
             case surface.BadStmt():
                 return None
             case _:

@@ -63,8 +63,12 @@ def expressions(s: Stmt) -> tuple[Expr, ...]:  # noqa: C901
             return tuple(e for e in (s.value, s.count) if e is not None)
         case Assign() | AtomicAdd():
             return (s.value, s.target)
-        case If() | While() | typed.Assert():
+        case If() | While():
             return (s.cond,)
+        case typed.Assert():
+            return (s.cond, *typed.values(s.message))
+        case typed.Print():
+            return typed.values(s.text)
         case For():
             return (s.start, s.stop)
         case Return():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
@@ -26,11 +26,14 @@ from loma.frontend.typed import (
     If,
     Name,
     Pop,
+    Print,
     Push,
     Return,
     Stmt,
     Symbol,
+    Text,
     While,
+    values,
 )
 from loma.ir import nodes as core
 from loma.ir.builder import const
@@ -163,11 +166,32 @@ class Statements(Calls):
             case Pop():
                 self._pop(s)
             case Assert():
-                cond = self.value(s.cond)
-                self.b.span = s.span
-                self.check(cond, Trap.ASSERT, s.message)
+                self._assert(s)
+            case Print():
+                text = self._text(s.text)
+                self.b.emit(core.Print(text, span=s.span))
             case _:
                 assert_never(s)
+
+    def _assert(self, s: Assert) -> None:
+        cond = self.value(s.cond)
+        plain = "".join(p for p in s.message if isinstance(p, str))
+        if not values(s.message):
+            self.b.span = s.span
+            self.check(cond, Trap.ASSERT, plain)
+            return
+        self._when_false(cond, lambda: core.Check(
+            const(False, Scalar.BOOL), Trap.ASSERT, text=self._text(s.message), span=s.span))
+
+    def _when_false(self, cond: Operand, make: Callable[[], core.Op]) -> None:
+        """Emits an operation, with what it reads, for the case that a condition fails."""
+        with self.b.nested() as ops, self.env.branch():
+            self.b.emit(make())
+        otherwise = self.b.region([], ())
+        self.b.emit(core.If(cond, otherwise, self.b.region(ops, ()), (), span=self.b.span))
+
+    def _text(self, text: Text) -> core.Text:
+        return tuple(p if isinstance(p, str) else self.value(p) for p in text)
 
     def _declare(self, s: Declare) -> None:
         name, type = s.symbol.name, s.symbol.type

@@ -10,7 +10,7 @@ It shares nothing with lowering, with the table's partials or with the reverse t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from loma.diagnostics import RunError
 from loma.frontend import typed as T
@@ -30,7 +30,8 @@ class Oracle:
 
     `precision`: 'f64' (doubles for every float type), 'exact' (f32 rounds), a number of digits
     (mpmath), or an arithmetic of one's own.
-    `order`: which permutation of range(n) the threads of a kernel run in.
+    `order`: which permutation of range(n) the threads of a kernel run in. `write` is given what
+    the program prints.
     """
 
     def __init__(
@@ -41,12 +42,13 @@ class Oracle:
         order: Order = range,
         max_steps: int = 10_000_000,
         max_depth: int = 1000,
+        write: Callable[[str], object] = lambda text: None,
     ) -> None:
         self.module = module
         self._max_steps = max_steps
         numbers = precision if isinstance(precision, Numbers) else Numbers(precision)
         self._world = World(module.structs, numbers, module.float_type, module.file,
-                            self.routine, order, max_steps, max_depth)
+                            self.routine, order, max_steps, max_depth, write)
         self._routines: dict[str, Routine] = {}
 
     def call(self, name: str, arguments: Sequence[Data], threads: int = 0) -> Data:

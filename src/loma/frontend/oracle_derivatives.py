@@ -67,6 +67,7 @@ class World:
     order: Order
     steps_left: int
     depth_left: int
+    write: Callable[[str], object] = lambda text: None
 
 
 class Forward:

@@ -36,6 +36,7 @@ from loma.frontend.oracle_numbers import (
 )
 from loma.frontend.oracle_reduce import reduction
 from loma.ir.nodes import Direction, Signature, Trap
+from loma.ir.shown import shown
 from loma.ir.types import ArrayType, Scalar, StructType, TapeType
 
 
@@ -157,10 +158,17 @@ class Frame:
                     cell(self.place(target)).value = x
             case T.Assert(cond, message):
                 if not self.truth(cond):
-                    raise self.trap(Trap.ASSERT, s.span, message)
+                    raise self.trap(Trap.ASSERT, s.span, self.text(message))
+            case T.Print(text):
+                self.world.write(self.text(text))
             case _:
                 assert_never(s)
         return None
+
+    def text(self, text: T.Text) -> str:
+        """Text with its values."""
+        return "".join(
+            p if isinstance(p, str) else shown(real(self.scalar(p)), scalar_type(p)) for p in text)
 
     def declared(self, s: T.Declare) -> Memory | None:
         """Memory for a variable."""
@@ -372,6 +380,12 @@ class Frame:
             by_value = a.direction is Direction.IN and isinstance(a.type, Scalar)
             operands.append(self.scalar(x) if by_value else self.place(x))
         return routine.run(operands, 0)
+
+
+def scalar_type(e: T.Expr) -> Scalar:
+    """The type of a scalar expression."""
+    assert isinstance(e.type, Scalar), "only scalars are shown"
+    return e.type
 
 
 def as_place(x: Operand) -> Memory | None:

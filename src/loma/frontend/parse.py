@@ -14,6 +14,7 @@ from loma.frontend.constants import Constant, evaluate
 from loma.frontend.parse_class import ClassParser, without_docstring
 from loma.frontend.parse_expr import ARITHMETIC, DIRECTIONS
 from loma.frontend.parse_range import LARGEST, bounds, literal_int
+from loma.frontend.parse_text import message, printed
 from loma.ir.derived import Mode
 from loma.ir.nodes import Direction
 
@@ -39,6 +40,8 @@ class Parser(ClassParser):
         """All definitions of a file."""
         found: list[surface.Definition] = []
         self._find_constants(tree.body)
+        self.own_print = any(
+            isinstance(n, ast.FunctionDef) and n.name == "print" for n in tree.body)
         for node in without_docstring(tree.body):
             match node:
                 case ast.FunctionDef():
@@ -226,6 +229,10 @@ class Parser(ClassParser):
 
     def _expression_statement(self, value: ast.expr, span: Span) -> tuple[surface.Stmt, ...]:
         if isinstance(value, ast.Call):
+            if isinstance(value.func, ast.Name) and value.func.id == "print" and (
+                not self.own_print
+            ):
+                return (surface.Print(printed(self, value), span=span),)
             call = self.call(value)
             if isinstance(call, surface.Bad):
                 return (surface.BadStmt(span=span),)
@@ -270,15 +277,8 @@ class Parser(ClassParser):
         return (surface.BadStmt(span=span),)
 
     def _assert(self, node: ast.Assert, span: Span) -> tuple[surface.Stmt, ...]:
-        message = ""
-        match node.msg:
-            case None:
-                pass
-            case ast.Constant(str() as text):
-                message = text
-            case other:
-                self.report(constructs.assert_message(self.span(other)))
-        return (surface.Assert(self.expr(node.test), message, span=span),)
+        shown = () if node.msg is None else message(self, node.msg)
+        return (surface.Assert(self.expr(node.test), shown, span=span),)
 
 
 def _single(node: ast.stmt) -> list[tuple[ast.Name, ast.expr]]:

@@ -62,6 +62,7 @@ class ExpressionParser:
         self.constants: dict[str, Constant] = {}
         self.depth = 0
         self.too_deep = False
+        self.own_print = False
 
     def span(self, node: Placed) -> Span:
         """Where a piece of Python's tree stands."""
@@ -219,7 +220,7 @@ class ExpressionParser:
                 self.report(codes.keyword_operand(self.span(keyword), ""))
         keywords = tuple([surface.Keyword(k.arg or "", self.expr(k.value), span=self.span(k))
                           for k in node.keywords])
-        args = tuple([self._operand(a) for a in node.args])
+        args = tuple([self.operand(a) for a in node.args])
         bad = any(not k.name for k in keywords)
         match node.func:
             case ast.Name(name) if not bad:
@@ -232,7 +233,8 @@ class ExpressionParser:
                 self.report(constructs.callee(self.span(node.func)))
                 return surface.Bad(span=span)
 
-    def _operand(self, node: ast.expr) -> surface.Expr:
+    def operand(self, node: ast.expr) -> surface.Expr:
+        """An operand of a call."""
         if isinstance(node, ast.Starred):
             self.report(codes.keyword_operand(self.span(node), ""))
             return surface.Bad(span=self.span(node))

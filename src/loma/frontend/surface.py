@@ -5,7 +5,7 @@
     Expr     = Number | Name | Index | Member | Unary | Binary | Comparison | Logical | Conditional
              | Call | MethodCall | Reduce | Bad
     Stmt     = Declare | Assign | Augment | If | While | For | Return | Break | Continue | CallStmt
-             | Assert
+             | Assert | Print
 
 `Bad` and `BadType` stand where the parser has already reported something. The parser has replaced
 the names of constants by their values.
@@ -195,6 +195,7 @@ Expr: TypeAlias = (
     | MethodCall
     | Bad
 )
+Text: TypeAlias = tuple[Expr | str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,7 +282,14 @@ class Assert(Node):
     """assert cond [, "message"]."""
 
     cond: Expr
-    message: str
+    message: Text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Print(Node):
+    """print(...): the text that is shown, separators and the end included."""
+
+    text: Text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -301,6 +309,7 @@ Stmt: TypeAlias = (
     | Continue
     | CallStmt
     | Assert
+    | Print
     | BadStmt
 )
 

@@ -169,6 +169,7 @@ Expr: TypeAlias = (
     | ThreadId
     | Call
 )
+Text: TypeAlias = tuple[Expr | str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,7 +282,14 @@ class Assert(Node):
     """assert cond [, "message"]: traps when the condition is false."""
 
     cond: Expr
-    message: str = ""
+    message: Text = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Print(Node):
+    """print(...): shows scalars with text around them."""
+
+    text: Text
 
 
 Stmt: TypeAlias = (
@@ -298,7 +306,13 @@ Stmt: TypeAlias = (
     | Push
     | Pop
     | Assert
+    | Print
 )
+
+
+def values(text: Text) -> tuple[Expr, ...]:
+    """The expressions in a text."""
+    return tuple([p for p in text if not isinstance(p, str)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,6 +20,7 @@ from loma.backends.interface import Interface
 from loma.backends.llvm import LLVM, compile_object, identity, load_object
 from loma.frontend import load, no_collection, typed
 from loma.host import imports
+from loma.host.printing import connected
 from loma.ir.nodes import Module
 from loma.ir.types import Scalar
 
@@ -55,7 +56,7 @@ def build(
     if target != LLVM.name or options.output is not None or not options.cache:
         with no_collection():
             module = core(checked())
-        return Interface.of(module), driver.BACKENDS[target].build(module, options)
+        return Interface.of(module), connected(driver.BACKENDS[target].build(module, options))
     store = Cache()
     parts = ("program", source.text, source.file, source.float_type.value, str(options.strict),
              str(callees), compiler_version(), *identity())
@@ -71,12 +72,12 @@ def build(
         interface, code = Interface.of(module), compile_object(module, options)
     head = interface.to_bytes()
     store.put(name, len(head).to_bytes(LENGTH, "little") + head + code)
-    return interface, load_object(code)
+    return interface, connected(load_object(code))
 
 
 def _unpacked(entry: bytes) -> tuple[Interface, Loaded]:
     stop = LENGTH + int.from_bytes(entry[:LENGTH], "little")
-    return Interface.from_bytes(entry[LENGTH:stop]), load_object(entry[stop:])
+    return Interface.from_bytes(entry[LENGTH:stop]), connected(load_object(entry[stop:]))
 
 
 @cache

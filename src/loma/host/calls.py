@@ -14,6 +14,7 @@ from loma.frontend import typed
 from loma.host.literals import Arguments, CallError, Literal
 from loma.host.marshal import SCALARS, CType, bind, ctypes_structs, ctypes_type
 from loma.host.plain import Plain, fitted, zeroed
+from loma.host.printing import connected
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.types import ArrayType, Scalar, Structs, StructType, TapeType, Type, type_text
 
@@ -43,7 +44,7 @@ class Compiled:
         module = driver.differentiated(program, strict=options.strict)
         self.structs = module.structs
         self.signatures = Interface.of(module).signatures
-        self._loaded: Loaded = driver.BACKENDS["llvm"].build(module, options)
+        self._loaded: Loaded = connected(driver.BACKENDS["llvm"].build(module, options))
         self._classes = ctypes_structs(module.structs)
 
     def call(self, name: str, operands: Operands) -> Outcome:

@@ -10,6 +10,7 @@ from loma.backends.interface import Interface
 from loma.backends.llvm import load_object
 from loma.host.build import LENGTH
 from loma.host.facts import Facts
+from loma.host.printing import connected
 from loma.ir.nodes import Signature
 from loma.ir.types import ArrayType, Scalar, Structs, StructType, Type
 
@@ -65,7 +66,7 @@ class Code:
         """Loads what `to_bytes` gave."""
         stop = LENGTH + int.from_bytes(data[:LENGTH], "little")
         name, writes = json.loads(data[LENGTH:stop])
-        return Code(load_object(data[stop:]), name, tuple(writes))
+        return Code(connected(load_object(data[stop:])), name, tuple(writes))
 
 
 def code_bytes(name: str, writes: list[int], code: bytes) -> bytes:

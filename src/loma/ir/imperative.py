@@ -3,7 +3,7 @@
     Expr  = Var | Const | Operation(prim, args) | Place(root, path) | Result(function, args)
     Stmt  = Let(var, value) | Copy((var, value)*) | Assign(place, value) | Add(place, value)
           | Bind(place, place) | Hold(root, place) | Local(root, count?) | Push | Pop | Assert
-          | CallStmt | Branch(cond, then, orelse) | Count(index, start, count, step, body)
+          | Print | CallStmt | Branch(cond, then, orelse) | Count(index, start, count, step, body)
           | Loop(test, cond, body) | Threads(index, count, body)
 
 `Copy` assigns all its variables at once. Views and pointers are gone: a place names a parameter or
@@ -55,6 +55,7 @@ class Result:
 
 
 Expr: TypeAlias = Var | Const | Operation | Place | Result
+Text: TypeAlias = tuple[Expr | str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +143,14 @@ class Assert(Stmt):
     cond: Expr
     trap: Trap
     message: str = ""
+    text: Text = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Print(Stmt):
+    """Shows text."""
+
+    text: Text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,7 +259,11 @@ def expressions(s: Stmt) -> tuple[Expr, ...]:  # noqa: C901
             return (s.tape, *s.values)
         case Pop():
             return (s.tape,)
-        case Assert() | Branch() | Loop():
+        case Assert():
+            return (s.cond, *_values(s.text))
+        case Print():
+            return _values(s.text)
+        case Branch() | Loop():
             return (s.cond,)
         case CallStmt():
             return s.args
@@ -260,6 +273,10 @@ def expressions(s: Stmt) -> tuple[Expr, ...]:  # noqa: C901
             return (s.count, *(e for _, e in s.sums))
         case _:
             raise AssertionError(f"unknown statement {s}")
+
+
+def _values(text: Text) -> tuple[Expr, ...]:
+    return tuple(p for p in text if not isinstance(p, str))
 
 
 def children(e: Expr) -> tuple[Expr, ...]:

@@ -10,7 +10,7 @@ is the null pointer).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from loma.ir.interp_frame import Cells
@@ -23,11 +23,18 @@ from loma.ir.types import Ref, Scalar
 class Interpreter:
     """Runs the functions of one module; compiles each at its first call.
 
-    With `counting`, `cost` adds up the weighted operations that were executed.
+    With `counting`, `cost` adds up the weighted operations that were executed. `write` is given
+    what the program prints.
     """
 
-    def __init__(self, module: Module, counting: bool = False) -> None:
+    def __init__(
+        self,
+        module: Module,
+        counting: bool = False,
+        write: Callable[[str], object] = lambda text: None,
+    ) -> None:
         self.module = module
+        self.write = write
         self.structs = module.structs
         self.counting = counting
         self.cost = 0

@@ -7,10 +7,11 @@ from typing import Protocol, TypeAlias, assert_never, cast
 
 from loma.diagnostics import RunError, Span
 from loma.ir import nodes as core
-from loma.ir.builder import place_type
+from loma.ir.builder import place_type, type_of
 from loma.ir.interp_frame import BAD_PLACE, Cells, Roots, Slots, Spot, Step, Tape, Values
 from loma.ir.interp_values import CONVERT, Growable, arithmetic, zero
 from loma.ir.nodes import Operand, Region, Trap, Var
+from loma.ir.shown import shown
 from loma.ir.types import ArrayType, Scalar, Structs, TapeType
 
 Stored: TypeAlias = Callable[[Values, Roots, Cells, float | str], float]
@@ -22,6 +23,7 @@ class Program(Protocol):
     structs: Structs
     cost: int
     counting: bool
+    write: Callable[[str], object]
 
     def compiled(self, name: str) -> Compiled:
         """The compiled form of a function."""
@@ -72,6 +74,8 @@ class Compiled(Slots):
                 return self._tape(op)
             case core.Check():
                 return self._check(op)
+            case core.Print():
+                return self._print(op)
             case core.Call():
                 return self._call(op)
             case core.If():
@@ -212,13 +216,25 @@ class Compiled(Slots):
         return pop
 
     def _check(self, op: core.Check) -> Step:
-        cond = self.value(op.cond)
+        cond, text = self.value(op.cond), self._text(op.text)
 
         def check(v: Values, r: Roots) -> None:
             if not v[cond]:
-                raise stop(op.trap, op.span, op.message)
+                raise stop(op.trap, op.span, op.message or text(v))
 
         return check
+
+    def _text(self, text: core.Text) -> Callable[[Values], str]:
+        parts = [p if isinstance(p, str) else (self.value(p), type_of(p)) for p in text]
+        return lambda v: "".join(p if isinstance(p, str) else shown(v[p[0]], p[1]) for p in parts)
+
+    def _print(self, op: core.Print) -> Step:
+        text, program = self._text(op.text), self.program
+
+        def show(v: Values, r: Roots) -> None:
+            program.write(text(v))
+
+        return show
 
     def _call(self, op: core.Call) -> Step:
         program, args = self.program, tuple((self.value(a), _is_root(a)) for a in op.args)

@@ -10,7 +10,8 @@
               | LoadRef(root, path) -> out | StoreRef(root, path, value)   pointers in memory
               | Alloc(count?) -> out                             zeroed, lives as long as its region
               | Push(tape, values) | Pop(tape) -> outs
-              | Check(cond, trap, message)                       traps when cond is false
+              | Check(cond, trap, message, text)                 traps when cond is false
+              | Print(text)                                      shows text to the user
               | Call(function, args) -> outs
               | If(cond, then, orelse) -> outs
               | For(count, start, step, inits, body) -> outs
@@ -72,6 +73,8 @@ class Const:
 
 Operand: TypeAlias = Var | Const
 Path: TypeAlias = tuple[Operand | str, ...]
+Text: TypeAlias = tuple[Operand | str, ...]
+"""What is shown to a person: strings, and scalars by their values."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,11 +197,22 @@ class Trap(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Check(Node):
-    """Leaves the program through the error channel when `cond` is false."""
+    """Leaves the program through the error channel when `cond` is false.
+
+    The message is `message`, else `text` with the values at that moment, else that of the trap.
+    """
 
     cond: Operand
     trap: Trap
     message: str = ""
+    text: Text = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Print(Node):
+    """Shows text at once; never left out, repeated, or moved past another effect."""
+
+    text: Text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,6 +286,7 @@ Op: TypeAlias = (
     | Push
     | Pop
     | Check
+    | Print
     | Call
     | If
     | For

@@ -16,6 +16,7 @@ from loma.ir.layout import Line, indented, wrapped
 from loma.ir.names import LANGUAGE, Names
 from loma.ir.nodes import Const, Function, Module, Operand, Trap, Var
 from loma.ir.prims import arithmetic as A
+from loma.ir.shown import Value, braces, call_operands
 from loma.ir.text_expr import Expressions, quoted
 from loma.ir.text_kernel import called_from_kernels, sunk
 from loma.ir.text_return import returned
@@ -220,14 +221,21 @@ class _Printer:
                 return f"pop({', '.join([show.place(tape), *map(self._called, targets)])})"
             case T.Assert():
                 return self._assert(s)
+            case T.Print(text):
+                return f"print({call_operands(self._told(text), quoted)})"
             case T.CallStmt(function, args):
                 return self._call(function, args)
             case _:
                 raise AssertionError(f"{type(s).__name__} is printed elsewhere")
 
     def _assert(self, s: T.Assert) -> str:
+        if s.text and not s.message:
+            return f"assert {self._expr.of(s.cond)}, f{quoted(braces(self._told(s.text)))}"
         message = s.message or ("" if s.trap is Trap.ASSERT else s.trap.value)
         return f"assert {self._expr.of(s.cond)}" + (f", {quoted(message)}" if message else "")
+
+    def _told(self, text: T.Text) -> list[Value | str]:
+        return [p if isinstance(p, str) else Value(self._expr.alone(p)) for p in text]
 
     def _local(self, s: T.Local) -> str:
         name = self._name(s.root, s.root.name)

@@ -32,7 +32,7 @@ def shortest(value: float, type: Scalar) -> str:
 
 def quoted(message: str) -> str:
     """A string literal."""
-    return json.dumps(message)
+    return json.dumps(message, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,10 @@ class Expressions:
         """The expression, in parentheses where it binds less tightly than `level`."""
         text, binding = self._bound(e)
         return f"({text})" if binding < level else text
+
+    def alone(self, e: Expr) -> str:
+        """The expression where nothing else says its type."""
+        return self.of(self._typed((e,))[0])
 
     def _bound(self, e: Expr) -> tuple[str, int]:
         match e:

@@ -21,6 +21,7 @@ from loma.ir.nodes import (
     Parallel,
     Path,
     Pop,
+    Print,
     Push,
     Region,
     Store,
@@ -40,7 +41,7 @@ def outs(op: Op) -> tuple[Var, ...]:
             return (op.out,)
         case Pop() | Call() | If() | For() | While() | Parallel():
             return op.outs
-        case Store() | Accum() | StoreRef() | Push() | Check():
+        case Store() | Accum() | StoreRef() | Push() | Check() | Print():
             return ()
         case _:
             assert_never(op)
@@ -74,8 +75,10 @@ def operands(op: Op) -> tuple[Operand, ...]:  # noqa: C901 - one dispatch
             return (tape, *values)
         case Pop(tape):
             return (tape,)
-        case Check(cond):
-            return (cond,)
+        case Check():
+            return (op.cond, *indices(op.text))
+        case Print(text):
+            return indices(text)
         case If(cond):
             return (cond,)
         case For():
@@ -164,7 +167,7 @@ def clone_op(op: Op, s: dict[Var, Operand], keep: bool = False) -> Op:
             return replace(read, out=_bind(read.out, s, keep))
         case Pop() | Call():
             return replace(read, outs=tuple(_bind(v, s, keep) for v in read.outs))
-        case Store() | Accum() | StoreRef() | Push() | Check():
+        case Store() | Accum() | StoreRef() | Push() | Check() | Print():
             return read
         case If():
             then, orelse = inner(read.then), inner(read.orelse)
@@ -226,7 +229,11 @@ def reread(op: Op, f: Callable[[Operand], Operand]) -> Op:  # noqa: C901 - one d
             return replace(op, tape=root_of(op.tape, f), values=tuple(f(x) for x in op.values))
         case Pop():
             return replace(op, tape=root_of(op.tape, f))
-        case Check() | If():
+        case Check():
+            return replace(op, cond=f(op.cond), text=path(op.text))
+        case Print():
+            return replace(op, text=path(op.text))
+        case If():
             return replace(op, cond=f(op.cond))
         case For():
             return replace(

@@ -1,16 +1,15 @@
 """Core IR -> imperative tree: values that are read once move into the expression that reads them.
 
 An operation waits (`_Waiting`) until its one reader comes. It stops waiting, and becomes a `Let`,
-where a statement
-would change what it reads, where its reader lies in another region, or where the expression would
-grow too heavy.
+where a statement would change what it reads, where its reader lies in another region, or where the
+expression would grow too heavy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from loma.diagnostics import NOWHERE, Span
 from loma.ir import imperative as T
@@ -37,10 +36,12 @@ from loma.ir.nodes import (
     Parallel,
     Path,
     Pop,
+    Print,
     Push,
     Region,
     Store,
     StoreRef,
+    Text,
     Var,
     View,
     While,
@@ -51,6 +52,7 @@ from loma.ir.uses import Uses, by_value, held_pointers
 
 HEAVIEST: Final = 22
 NAMED_HEAVIEST: Final = 1
+Simple: TypeAlias = Store | Accum | StoreRef | Alloc | Push | Pop | Check | Print
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,7 @@ class Style:
     """What a target language wants.
 
     `implied_checks`: its integer division checks itself. `plain_bounds`: the bounds of its counted
-    loops are
-    evaluated again and again, so they must be variables.
+    loops are evaluated again and again, so they must be variables.
     """
 
     implied_checks: bool = False
@@ -81,8 +82,7 @@ def imperative(f: Function, module: Module, style: Style) -> T.Body:
 
 
 class _Effects(EffectTable):
-    """Knows beside the rest that a local, reached by its own name, is not what an argument
-    names."""
+    """Knows also that a local, reached by its own name, is not what an argument names."""
 
     def __init__(self, aliases: Aliases, f: Function) -> None:
         super().__init__(aliases)
@@ -263,7 +263,7 @@ class _Unssa:
             case _:
                 self._emit(self._simple(op), self._effects.op(op))
 
-    def _simple(self, op: Store | Accum | StoreRef | Alloc | Push | Pop | Check) -> T.Stmt:
+    def _simple(self, op: Simple) -> T.Stmt:  # noqa: C901
         span = op.span
         match op:
             case Store(root, path, value):
@@ -282,10 +282,15 @@ class _Unssa:
                 )
             case Pop(tape, outs):
                 return T.Pop(self._place(tape, ()), outs, span=span)
-            case Check(cond, trap, message):
-                return T.Assert(self._take(cond), trap, message, span=span)
+            case Check(cond, trap, message, text):
+                return T.Assert(self._take(cond), trap, message, self._text(text), span=span)
+            case Print(text):
+                return T.Print(self._text(text), span=span)
             case _:
                 assert_never(op)
+
+    def _text(self, text: Text) -> T.Text:
+        return tuple(p if isinstance(p, str) else self._take(p) for p in text)
 
     def _settle_calls(self, reads: tuple[Memory, ...]) -> None:
         """Binds a call that waits and may write what is read now."""
@@ -294,8 +299,7 @@ class _Unssa:
                 self._bind(self._waiting.pop(w.var))
 
     def _call(self, op: Call) -> None:
-        args = tuple(self._operand(x) for x in op.args)
-        effects = self._effects.op(op)
+        args, effects = tuple(self._operand(x) for x in op.args), self._effects.op(op)
         self._settle(effects, calls=not by_value(op))
         if op.outs and self._uses.used(op.outs[0]):
             out = op.outs[0]

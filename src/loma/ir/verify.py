@@ -24,7 +24,7 @@ from loma.ir.nodes import (
     Var,
 )
 from loma.ir.prims.record import Operands, Result
-from loma.ir.traverse import outs
+from loma.ir.traverse import indices, outs
 from loma.ir.types import (
     BOOL,
     I32,
@@ -216,6 +216,9 @@ class Verifier:
                 self._tape(op)
             case core.Check():
                 self.need(self.value(op.cond) is BOOL, "a Check needs a bool")
+                list(map(self.value, indices(op.text)))
+            case core.Print():
+                list(map(self.value, indices(op.text)))
             case core.Call():
                 self._call(op)
             case core.If():

@@ -23,6 +23,7 @@ from loma.ir.nodes import (
     Operand,
     Parallel,
     Pop,
+    Print,
     Push,
     Region,
     Store,
@@ -95,7 +96,7 @@ class _Liveness:
             case Pop(tape):
                 self.pops[self.base(tape)] = None
                 self.effects.append(op)
-            case Check() | Call():
+            case Check() | Call() | Print():
                 self.effects.append(op)
             case _:
                 pass

@@ -40,7 +40,8 @@ def compile_object(module: Module, options: Options) -> bytes:
 
 
 def _bundle(emitted: Emitted) -> loaded.Bundle:
-    return loaded.Bundle(emitted.entries, emitted.sites, machine.compile_text(emitted.text))
+    code = machine.compile_text(emitted.text)
+    return loaded.Bundle(emitted.entries, emitted.sites, code, emitted.prints)
 
 
 def load_object(data: bytes) -> loaded.Jitted:
@@ -60,7 +61,8 @@ def build(module: Module, options: Options) -> Loaded:
 def library_symbols(bundle: loaded.Bundle) -> list[str]:
     """Every symbol that a shared library shows."""
     names = {*plain_names(bundle.entries).values(), *map(entry, bundle.entries)}
-    return sorted(names) + (["loma_last_error"] if any(bundle.entries.values()) else [])
+    names |= {"loma_last_error"} if any(bundle.entries.values()) else set()
+    return sorted(names | ({"loma_print_to"} if bundle.prints else set()))
 
 
 def _cached(emitted: Emitted) -> loaded.Bundle:

@@ -68,12 +68,22 @@ class Unit:
     strict: bool
     intrinsics: set[str] = field(default_factory=set)
     metadata: list[str] = field(default_factory=list)
+    constants: dict[bytes, str] = field(default_factory=dict)
 
     def node(self, text: str) -> int:
         """The number of a fresh metadata node; `{}` in its text stands for the node itself."""
         number = 100 + len(self.metadata)
         self.metadata.append(f"!{number} = " + text.replace("{}", f"!{number}"))
         return number
+
+    def constant(self, data: bytes) -> str:
+        """The symbol of constant bytes."""
+        name = self.constants.get(data)
+        if name is None:
+            name = self.constants[data] = f"@loma_text{len(self.constants)}"
+            escaped = "".join(f"\\{b:02X}" for b in data)
+            self.intrinsics.add(f'{name} = private constant [{len(data)} x i8] c"{escaped}"')
+        return name
 
     @property
     def structs(self) -> Structs:
@@ -109,6 +119,7 @@ class Code:
         self.group = ""
         self.loops = 0
         self.count = 0
+        self.line_size = 0
 
     def fresh(self) -> str:
         """A name for a value."""
@@ -140,6 +151,11 @@ class Code:
         name = self.fresh()
         self.locals.append(f"{name} = alloca {type}, align {align}")
         return name
+
+    def line_buffer(self, size: int) -> str:
+        """Stack memory for text, one for the whole function."""
+        self.line_size = max(self.line_size, size)
+        return "%line"
 
     def slot(self) -> int:
         """Reserves a line that is filled later (a phi whose second value is not known yet)."""
@@ -188,7 +204,8 @@ class Code:
 
     def finish(self, head: str) -> list[str]:
         """The whole function; `head` is its `define` line."""
-        out = [head, "entry:", *self.locals, *self.lines]
+        lines = [f"%line = alloca [{self.line_size} x i8], align 16"] if self.line_size else []
+        out = [head, "entry:", *self.locals, *lines, *self.lines]
         for site in self.traps:
             out += [f"trap{site}:", f"call void @loma_trap(ptr %ctx, i32 {site})", "unreachable"]
         out.append("}")

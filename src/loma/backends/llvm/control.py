@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, assert_never
 
-from loma.backends.llvm import memory, scalars, tapes
+from loma.backends.llvm import memory, scalars, show, tapes
 from loma.backends.llvm.code import Code, internal
 from loma.backends.llvm.layout import VALUE
 from loma.ir.builder import const, type_of
@@ -24,6 +24,7 @@ from loma.ir.nodes import (
     Operand,
     Parallel,
     Pop,
+    Print,
     Push,
     Region,
     Store,
@@ -72,8 +73,9 @@ def operation(code: Code, op: Op) -> None:  # noqa: C901, PLR0915 (one dispatch 
         case Pop():
             tapes.pop(code, op)
         case Check():
-            site = code.unit.sites.number(op.span, op.trap, message=op.message)
-            code.trap_unless(code.read(op.cond), site)
+            show.check(code, op)
+        case Print():
+            show.print_(code, op)
         case Call():
             call(code, op)
         case If():

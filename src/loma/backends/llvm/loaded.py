@@ -19,7 +19,8 @@ from loma.ir.nodes import Trap
 if TYPE_CHECKING:
     import llvmlite.binding as binding
 
-MAGIC: Final = b"loma-llvm-1\n"
+MAGIC: Final = b"loma-llvm-2\n"
+MESSAGE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,13 @@ class Bundle:
     entries: dict[str, bool]
     sites: tuple[Site, ...]
     object: bytes
+    prints: bool = False
 
     def to_bytes(self) -> bytes:
         """All of it as bytes."""
         sites = [(s.trap.name, s.file, s.line, s.message) for s in self.sites]
-        head = json.dumps({"entries": self.entries, "sites": sites}).encode()
+        table = {"entries": self.entries, "sites": sites, "prints": self.prints}
+        head = json.dumps(table).encode()
         return MAGIC + len(head).to_bytes(8, "little") + head + self.object
 
     @staticmethod
@@ -46,7 +49,7 @@ class Bundle:
         head = json.loads(data[start:start + size])
         sites = tuple(
             Site(Trap[t], file, line, message) for t, file, line, message in head["sites"])
-        return Bundle(head["entries"], sites, data[start + size:])
+        return Bundle(head["entries"], sites, data[start + size:], head["prints"])
 
 
 class _Record(ctypes.Structure):
@@ -84,6 +87,14 @@ def _record() -> _Record | None:
     return _Record.from_address(address) if address else None
 
 
+def _told(record: _Record) -> str:
+    """The message that a trap has left, which is cleared."""
+    at = ctypes.addressof(record) + MESSAGE
+    text = ctypes.string_at(at).decode("utf-8", "replace")
+    ctypes.c_char.from_address(at).value = b"\0"
+    return text
+
+
 def default_limit() -> int:
     """How many bytes of tapes and local arrays one call may hold: most of the physical memory."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * DEFAULT_LIMIT_PERCENT // 100
@@ -96,6 +107,7 @@ class Jitted:
     bundle: Bundle
     addresses: dict[str, int]
     owner: int
+    printer: int
     keep: tuple[binding.LLJIT, binding.ResourceTracker] = field(repr=False)
 
     def address(self, function: str) -> int:
@@ -113,7 +125,14 @@ class Jitted:
             return None
         site = self.bundle.sites[record.site - 1]
         record.site = 0
-        return TrapRecord(site.trap.name, site.file, site.line, site.message or site.trap.value)
+        told = "" if site.message else _told(record)
+        message = told or site.message or site.trap.value
+        return TrapRecord(site.trap.name, site.file, site.line, message)
+
+    def print_to(self, address: int) -> None:
+        """Hands what the program prints to a C function of text and its length."""
+        if self.printer:
+            ctypes.c_void_p.from_address(self.printer).value = address
 
     def peak_tape_bytes(self) -> int:
         """The most bytes of tapes and heap arrays alive at once in the thread's last call."""
@@ -137,10 +156,13 @@ def load(bundle: Bundle) -> Jitted:
         library.export_symbol(entry(name))
     if traps:
         library.export_symbol("loma_state")
+    if bundle.prints:
+        library.export_symbol("loma_printer")
     tracker = library.link(jit, "loma")
     owner = tracker["loma_state"] if traps else 0
     if owner:
         state = _State.from_address(owner)
         state.key, state.limit, state.ready = record_key(), default_limit(), 1
     addresses = {name: tracker[entry(name)] for name in bundle.entries}
-    return Jitted(bundle, addresses, owner, (jit, tracker))
+    printer = tracker["loma_printer"] if bundle.prints else 0
+    return Jitted(bundle, addresses, owner, printer, (jit, tracker))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from loma.backends.llvm import abi, control, runtime
+from loma.backends.llvm import abi, control, runtime, runtime_print
 from loma.backends.llvm.code import METADATA, Code, Site, Sites, Unit, entry, internal
 from loma.backends.llvm.effects import analyse, exported
 from loma.backends.llvm.exports import exports
@@ -31,12 +31,13 @@ class Emitted:
     """LLVM text, and what a host must know of it.
 
     `entries`: for each callable function whether it may trap. `sites`: the meaning of the numbers
-    in the error channel.
+    in the error channel. `prints`: whether anything is shown as text.
     """
 
     text: str
     entries: dict[str, bool]
     sites: tuple[Site, ...]
+    prints: bool = False
 
 
 def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emitted:
@@ -54,6 +55,9 @@ def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emi
     if unit.effects.context:
         used = "\n".join(bodies)
         head.append(runtime.text("@loma_tape" in used, "@loma_grow" in used))
+    prints = any("@loma_put_" in line for line in bodies)
+    if prints:
+        head.append(runtime_print.text(bool(unit.effects.context)))
     head += [*layout.definitions(), *sorted(unit.intrinsics)]
     entries = {f.name: f.name in unit.effects.context for f in callable_}
     if shared:
@@ -62,7 +66,7 @@ def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emi
     attributes = [
         f"attributes #{n} = {{ {SKIPPED if large else kept} }}" for n, kept in GROUPS.items()]
     text = "\n".join([*head, *bodies, *attributes, METADATA, *unit.metadata, ""])
-    return Emitted(text, entries, tuple(unit.sites.all))
+    return Emitted(text, entries, tuple(unit.sites.all), prints)
 
 
 def function(unit: Unit, f: Function) -> list[str]:

@@ -8,7 +8,7 @@ happened is left in a record of the calling thread.
     context  jump buffer, newest block, spare tape chunk, bytes now, most bytes, limit,
              lowest stack address, site
     record   site (0: all went well), owner (address of the module's @loma_state), most bytes,
-             lowest stack address
+             lowest stack address; from byte 64 on, a message with values
     block    64 bytes before its data: malloc's address, previous, next, bytes; and, for a chunk of
              a tape, the tape's next free byte, start and end in the chunk before
     state    ready, pthread key of the record, limit in bytes: set by who loads the object, or at
@@ -21,7 +21,7 @@ from typing import Final
 
 from loma.backends.llvm.runtime_threads import THREADS
 
-RECORD_BYTES: Final = 64
+RECORD_BYTES: Final = 1024
 
 TYPES: Final = """
 %loma.ctx = type { [64 x i64], ptr, ptr, i64, i64, i64, ptr, i32 }

@@ -59,7 +59,7 @@ look:
   %none = icmp eq ptr %r, null
   br i1 %none, label %make, label %done
 make:
-  %n = call ptr @calloc(i64 1, i64 64)
+  %n = call ptr @calloc(i64 1, i64 1024)
   %failed = icmp eq ptr %n, null
   %rec = select i1 %failed, ptr @loma_lost, ptr %n
   %low = call ptr @loma_lowest()

@@ -21,6 +21,7 @@ from loma.frontend.codes import (
     modules,
     names,
     parallel,
+    seeing,
     syntax,
     types,
 )
@@ -40,7 +41,7 @@ def index() -> tuple[Entry, ...]:
     """All codes, in order."""
     found: list[Entry] = []
     for module in (syntax, constructs, names, types, calls, flow, derivatives, methods,
-                   modules, parallel):
+                   modules, parallel, seeing):
         found += _entries(module)
     return tuple(sorted(found, key=lambda e: e.code))
 

@@ -25,6 +25,7 @@ from loma.ir.nodes import (
     Operand,
     Parallel,
     Pop,
+    Print,
     Push,
     Store,
     StoreRef,
@@ -125,7 +126,7 @@ class Activity:
                     _bind(carried, op.cond.args, marked)
             case Parallel(_, body, outs):
                 _bind(body.yields, outs, marked)
-            case View() | LoadRef() | Alloc() | Check():
+            case View() | LoadRef() | Alloc() | Check() | Print():
                 pass
 
     def _use(self, op: Op, marked: set[Var]) -> None:  # noqa: C901, PLR0915 - one dispatch
@@ -154,7 +155,7 @@ class Activity:
                 _bind(carried, op.inits, marked)
             case Parallel(_, body, outs):
                 _bind(outs, body.yields, marked)
-            case View() | LoadRef() | Alloc() | Check():
+            case View() | LoadRef() | Alloc() | Check() | Print():
                 pass
 
 

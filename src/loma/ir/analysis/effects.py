@@ -19,6 +19,7 @@ from loma.ir.nodes import (
     LoadRef,
     Op,
     Pop,
+    Print,
     Push,
     Region,
     Store,
@@ -95,7 +96,7 @@ class EffectTable:
             case Accum(root, path):
                 place = self.aliases.place(root, path)
                 into.reads[place] = into.writes[place] = None
-            case Push() | Pop():
+            case Push() | Pop() | Print():
                 into.tapes = into.stops = True
             case Check():
                 into.stops = True
