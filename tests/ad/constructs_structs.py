@@ -177,3 +177,48 @@ def f(x : In[float], y : In[float]) -> float:
             total += bodies[i].energy() * bodies[i].at[t % 3]
     return total
 """)
+program("tuples as results", ((0.7, 0.3), (-0.4, 1.2)), VECTOR + """
+def split(x : In[float], v : In[Vec3]) -> tuple[float, Vec3, int]:
+    if x < 0:
+        return 1, v, 2
+    return x * v.x, Vec3(v.y, x, v.z), 3
+
+def swapped(t : In[tuple[float, Vec3, int]]) -> tuple[Vec3, tuple[float, int]]:
+    a, v, n = t
+    return v * n, (a, n)
+
+def f(x : In[float], y : In[float]) -> float:
+    a, w, n = split(x, Vec3(x, y, 1.0))
+    _, (b, k) = swapped(split(y, w))
+    t = swapped((a, w, n))
+    r : tuple[float, float] = 1, x * b
+    return a * w.norm() + n * b * k + t[0].x * t[1][0] + t[-1][-1] * r[1] + r[0]
+""")
+program("simultaneous assignments", ((0.7, 0.3), (-0.4, 1.2)), VECTOR + """
+def f(x : In[float], y : In[float]) -> float:
+    a : Array[float, 3]
+    a[0], a[1] = x, y
+    i, j = 0, 1
+    u, v = Vec3(x, y, 1.0), Vec3(y, y, x)
+    for k in range(5):
+        a[i], a[j] = a[j] * x, a[i] + y
+        i, j = j, (i + j) % 3
+        u, v = v, u * 0.5 + v
+        x, a[2] = a[2] + y, x * y
+        if x > y:
+            s, t = x, u.x
+        else:
+            (s, t) = a[0], v.y
+        y = 0.5 * s + t * x
+    return a[0] * u.x + a[1] * v.norm() + a[2] + x * y + i + j
+""")
+program("tuples chosen", ((0.7, 0.3), (0.2, 1.2)), """
+def g(x : In[float]) -> tuple[float, float]:
+    return x * x, sin(x)
+def f(x : In[float], y : In[float]) -> float:
+    t = g(x) if x > y else g(y)
+    u = (x, y) if x > y else (y, x * x)
+    u, t = t, u
+    lo, hi = (t[0], u[1])
+    return lo * u[0] - hi * t[1]
+""")

@@ -12,6 +12,7 @@ from properties.expressions import float_expr
 from properties.methods import write_methods
 from properties.scope import FLOAT, INT, LENGTH, Callee, Formal, Scope, Variable, spelled
 from properties.statements import Page, Writer
+from properties.tuples import pair
 
 from loma.ir.derived import Mode
 from loma.ir.types import ArrayType, StructDef, StructType, Type, has_float
@@ -33,6 +34,7 @@ FEATURES = frozenset(
         "inout",
         "nested_ad",
         "methods",
+        "tuples",
     }
 )
 
@@ -84,6 +86,8 @@ class Generator:
             self.page.line(line)
         for _ in range(self.rng.randint(1, 3)):
             self.helper()
+        if "tuples" in self.features and self.rng.random() < 0.5:
+            self.tuple_function()
         if "recursion" in self.features and self.rng.random() < 0.4:
             self.recursive()
         if "nested_ad" in self.features and self.order < 3 and self.rng.random() < 0.25:
@@ -201,6 +205,14 @@ class Generator:
         s.loops = 1
         self.body(s, self.rng.randint(1, 3))
         self.callees.append(Callee(name, formals, result))
+
+    def tuple_function(self) -> None:
+        """A function that returns a tuple."""
+        structs = [StructType(n) for n in self.structs]
+        types = [FLOAT, self.rng.choice([FLOAT, INT, *structs])]
+        formals = [Formal(self.page.fresh("x"), t) for t in types]
+        made = pair(self.rng, self.page, self.scope(formals, None))
+        self.callees.append(made)
 
     def recursive(self) -> None:
         """A function that calls itself with a smaller counter."""

@@ -47,7 +47,9 @@ class Formal:
 
 @dataclass
 class Callee:
-    """A function that may be called; `shape` is how, if not by its name."""
+    """A function that may be called; `shape` is how, if not by its name; `elements` are those
+    of the tuple that it returns.
+    """
 
     name: str
     formals: list[Formal]
@@ -55,6 +57,7 @@ class Callee:
     pure: bool = True
     recursive: bool = False
     shape: str = ""
+    elements: tuple[Type, ...] = ()
 
     def called(self, operands: list[str]) -> str:
         """The text of a call."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from properties import tuples
 from properties.calls import Caller, Page
 from properties.expressions import (
     condition,
@@ -57,6 +58,7 @@ class Writer(Caller):
             (self.construct, 1),
             (self.augment, 2),
             (self.show, 1),
+            (lambda s: tuples.statement(self.rng, self.page, s), 2),
         ]
         if size > 1:
             choices += [(self.branch, 3)]

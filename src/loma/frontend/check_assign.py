@@ -7,6 +7,7 @@ from loma.frontend import surface, typed
 from loma.frontend.check_infer import Inference
 from loma.frontend.check_places import is_memory, is_place
 from loma.frontend.check_scope import Entry
+from loma.frontend.check_tuples import IGNORED, is_ignored, shaped, unpack, unpack_value
 from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import constructs as construct_codes
 from loma.frontend.codes import flow as codes
@@ -33,7 +34,17 @@ class Assignments(Inference):
         """target = value; the first assignment to a name declares it."""
         if isinstance(s.target, surface.Index) and isinstance(self.held(s.target.base), StructType):
             return self._set_item(s, s.target)
-        value = self.right_side(s.value)
+        if isinstance(s.target, surface.Tuple):
+            return unpack(self, s, s.target)
+        return self.assigned(s, self.right_side(s.value))
+
+    def assigned(self, s: surface.Assign, value: typed.Expr | None) -> typed.Stmt | None:
+        """target = value, with the value checked already."""
+        if isinstance(s.target, surface.Tuple):
+            return unpack_value(self, s, s.target, value)
+        if is_ignored(self, s.target) and value is not None and not isinstance(
+                value.type, ArrayType | TapeType | None):
+            return typed.Declare(typed.Symbol(IGNORED, value.type, s.span), value, span=s.span)
         if isinstance(s.target, surface.Name) and self.scope.find(s.target.name) is None:
             if value is None or isinstance(value.type, (ArrayType, TapeType)):
                 self._unknown(s, s.target.name, value)
@@ -51,6 +62,10 @@ class Assignments(Inference):
         self, s: surface.Assign | surface.Augment, target: typed.Expr, value: typed.Expr
     ) -> typed.Expr | None:
         """The value as one of the target's type."""
+        ready = shaped(self, value, target.type)
+        if ready is None:
+            return None
+        value = ready
         if isinstance(value.type, Scalar) and isinstance(target.type, Scalar):
             return self.settled(value, target.type)
         if isinstance(target, typed.Member) and _shared(target.type, value.type):

@@ -12,6 +12,7 @@ from loma.frontend.check_fits import fits
 from loma.frontend.check_methods import MethodChecker
 from loma.frontend.check_places import is_memory, is_place, overlap
 from loma.frontend.check_scope import Context
+from loma.frontend.check_tuples import shaped
 from loma.frontend.codes import calls as codes
 from loma.frontend.codes import flow as flow_codes
 from loma.frontend.codes import names as name_codes
@@ -156,8 +157,9 @@ class CallChecker(MethodChecker):
             return default
         if isinstance(value.type, Scalar) and isinstance(t, Scalar):
             return self.settled(value, t)
-        if value.type == t:
-            return value
+        ready = shaped(self, value, t)
+        if ready is None or ready.type == t:
+            return ready
         self.report(codes.mismatch(
             e, value.span, member, self.types.text(t), self.types.text(value.type)))
         return None
@@ -179,12 +181,19 @@ class CallChecker(MethodChecker):
         if isinstance(value.type, Scalar) and isinstance(argument.type, Scalar):
             if argument.direction is Direction.IN:
                 return self.settled(value, argument.type)
+        ready = shaped(self, value, argument.type)
+        return None if ready is None else self._matched(e, operand.span, ready, argument)
+
+    def _matched(
+        self, e: surface.Call, span: Span, value: typed.Expr, argument: Argument
+    ) -> typed.Expr | None:
+        """An operand that is no number, if it has the argument's type."""
         grows = isinstance(value, typed.Name) and value.symbol.growable
         if value.type is not None and fits(value.type, argument.type):
             if grows == argument.growable:
                 return value
         self.report(codes.mismatch(
-            e, operand.span, argument.name, self._named(argument.type, argument.growable),
+            e, span, argument.name, self._named(argument.type, argument.growable),
             self._named(value.type, grows)))
         return None
 

@@ -10,6 +10,7 @@ from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_operators import BITS, TRUTHS, Operators, chained
 from loma.frontend.check_scope import Context, Scope
+from loma.frontend.check_tuples import tuple_value
 from loma.frontend.codes import constructs as construct_codes
 from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import types as codes
@@ -72,6 +73,8 @@ class ExpressionChecker(ABC):
                 return self.reduction(e)
             case surface.MethodCall():
                 return self.method_call(e)
+            case surface.Tuple():
+                return tuple_value(self, e)
             case surface.Bad():
                 return None
 

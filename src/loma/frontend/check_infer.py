@@ -20,6 +20,7 @@ class Inference(CallChecker):
         super().__init__(context, function, simd)
         self.ahead: list[typed.Stmt] = []
         self.slots: dict[str, Slot] = {}
+        self.unpacked: set[surface.Assign] = set()
         self.inferred: dict[typed.Symbol, tuple[surface.Assign, int]] = {}
 
     def first(self, s: surface.Assign, name: str, value: typed.Expr) -> typed.Stmt | None:
@@ -87,7 +88,8 @@ class Inference(CallChecker):
                 known = self.context.guesses(self.scope.order[:count])
                 self.report(codes.undeclared(
                     s, symbol.span, symbol.name, known, self.context.signatures,
-                    None, "assigned here, and never read"))
+                    None, "assigned here, and never read" + (
+                        ": write `_` to ignore it" if s in self.unpacked else "")))
 
 
 def _loses(held: Type | None, given: Type | None) -> bool:

@@ -10,6 +10,7 @@ from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_expr import ExpressionChecker
 from loma.frontend.check_fits import cheapest
+from loma.frontend.check_tuples import element
 from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import constructs as construct_codes
 from loma.frontend.codes import methods as codes
@@ -217,6 +218,8 @@ class MethodChecker(ExpressionChecker):
         self, e: surface.Index, base: typed.Expr, indices: Sequence[typed.Expr | None]
     ) -> typed.Expr | None:
         """base[...] of a struct."""
+        if self.types.tuples.elements(base.type) is not None and len(indices) == 1:
+            return element(self, e, base, indices[0])
         values = (base, *(i for i in indices if i is not None))
         if len(values) <= len(indices):
             return None
@@ -231,7 +234,9 @@ class MethodChecker(ExpressionChecker):
         """base[...] = value of a struct; `values` are base, indices and value."""
         owner, candidates = self._struct(values[0]), self._own(values[0], SET)
         if not candidates:
-            self.report(type_codes.no_item(target, target.base.span, owner))
+            constant = self.types.tuples.is_tuple(owner)
+            self.report(type_codes.no_item(target, target.base.span, self.types.text(
+                values[0].type), constant))
             return None
         what = f"{owner}.{SET}"
         function = self._only(s, f"`{what}`", candidates, values)

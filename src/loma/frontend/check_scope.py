@@ -37,7 +37,8 @@ class Context:
 
     def maker(self, kind: str, made: StructType | Scalar) -> str:
         """The name of the function that makes a value: `make_X`, `default_X` or `power_int`."""
-        wanted = f"{kind}_{self.types.text(made)}"
+        shown = made.name if isinstance(made, StructType) else self.types.text(made)
+        wanted = f"{kind}_{shown}"
         if wanted == MAKES_DUAL:
             return wanted
         name, count = wanted, 0

@@ -13,6 +13,7 @@ from loma.frontend.check_places import is_place
 from loma.frontend.check_reduce import bounds, reduction
 from loma.frontend.check_scope import Entry
 from loma.frontend.check_text import text
+from loma.frontend.check_tuples import shaped, tuple_value
 from loma.frontend.check_types import grows
 from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import flow as codes
@@ -219,6 +220,10 @@ class FunctionChecker(Assignments):
             return None
         if isinstance(value.type, Scalar) and isinstance(t, Scalar):
             return self.settled(value, t)
+        ready = shaped(self, value, t)
+        if ready is None:
+            return None
+        value = ready
         if t is TAPE:
             self.copied_tape(value.span)
             return None
@@ -229,7 +234,7 @@ class FunctionChecker(Assignments):
         return None
 
     def _return(self, s: surface.Return) -> typed.Stmt | None:
-        value = None if s.value is None else self.expr(s.value)
+        value = None if s.value is None else self._returned(s.value)
         if s.value is not None and value is None:
             return None
         if self.headless or (self.wants_value and self.result is None):
@@ -247,6 +252,11 @@ class FunctionChecker(Assignments):
         span = s.span if value is None else value.span
         self.report(type_codes.returned(s, span, found, wanted))
         return None
+
+    def _returned(self, e: surface.Expr) -> typed.Expr | None:
+        if isinstance(e, surface.Tuple):
+            return tuple_value(self, e, self.result)
+        return shaped(self, self.right_side(e), self.result)
 
     def _call_statement(
         self, e: surface.Call | surface.MethodCall, span: Span

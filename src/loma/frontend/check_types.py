@@ -8,12 +8,14 @@ from typing import Final
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_structs import Nesting
+from loma.frontend.codes import methods as method_codes
 from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import syntax as syntax_codes
 from loma.frontend.codes import types as codes
 from loma.frontend.codes.syntax import DEPTH
 from loma.frontend.convert import fits_in, rounded
 from loma.frontend.errors import Finding
+from loma.frontend.tuples import Tuples
 from loma.ir.derived import diff_struct, diff_type, dual_name, dual_struct
 from loma.ir.types import (
     BOOL,
@@ -53,6 +55,8 @@ class Types:
         self.mentioned: list[Type] = []
         self.used_diff = False
         self.defaults: dict[str, dict[str, typed.Literal]] = {}
+        self.tuples = Tuples(
+            self.table, float_type, self.declared, self.differential, self.members)
         places = {s.name: {m.name: m.span for m in s.members} for s in self.declared.values()}
         self.nesting = Nesting(self.table, places, self._root, findings, self.poisoned)
         for s in self.declared.values():
@@ -63,7 +67,9 @@ class Types:
 
     def text(self, t: Type | None) -> str:
         """The type as loma source."""
-        return "nothing" if t is None else type_text(t, self.float_type)
+        if t is None:
+            return "nothing"
+        return self.tuples.text(t) or type_text(t, self.float_type)
 
     def members(self, name: str) -> dict[str, Type]:
         """The members of a struct; Diff structs come into being when asked for."""
@@ -100,6 +106,8 @@ class Types:
                 return self._array(e)
             case surface.DiffTypeExpr(inner):
                 return self._diff(e, inner)
+            case surface.TupleTypeExpr():
+                return self._tuple(e)
             case surface.BadType():
                 return None
 
@@ -127,7 +135,9 @@ class Types:
         if name.count("_d") > DEPTH:
             return False
         root = self._root(name)
-        return root != name and root in self.declared or any(
+        if root != name and (root in self.declared or self.tuples.is_tuple(root)):
+            return True
+        return any(
             name == "_d" * k + dual for dual in self._duals()
             for k in range((len(name) - len(dual)) // 2 + 1))
 
@@ -181,6 +191,16 @@ class Types:
         """Whether memory can hold the type; members of structs are measured later, together."""
         return self.nesting.measure(t).fits
 
+    def _tuple(self, e: surface.TupleTypeExpr) -> Type | None:
+        types: list[Type] = []
+        for x in e.elements:
+            t = self.resolve(x)
+            if isinstance(t, TapeType) or isinstance(t, ArrayType) and t.size is None:
+                self.findings.append(method_codes.tuple_element(x.span, self.text(t)))
+            elif t is not None:
+                types.append(t)
+        return self.tuples.type_of(types) if len(types) == len(e.elements) else None
+
     def element(self, e: surface.ArrayTypeExpr) -> Type | None:
         """The type of an array's elements."""
         element = self.resolve(e.element)
@@ -213,6 +233,10 @@ class Types:
 
     def _member(self, m: surface.StructMember) -> Type | None:
         t = self.resolve(m.type)
+        if self.tuples.elements(t) is not None:
+            self.findings.append(codes.misplaced_type(
+                m.type.span, "a tuple", "a member", "write a class with its elements"))
+            return None
         if isinstance(t, TapeType):
             self.findings.append(codes.misplaced_type(
                 m.type.span, "a `Tape`", "a member", "pass the tape as an argument of its own"))

@@ -20,8 +20,8 @@ def assigned(block: tuple[surface.Stmt, ...]) -> dict[str, None] | None:
         if _leaves(s):
             return None
         match s:
-            case surface.Assign(surface.Name(name)):
-                found[name] = None
+            case surface.Assign(target):
+                found |= _names(target)
             case surface.Declare(name):
                 own.add(name)
             case surface.If():
@@ -29,6 +29,17 @@ def assigned(block: tuple[surface.Stmt, ...]) -> dict[str, None] | None:
             case _:
                 pass
     return {name: None for name in found if name not in own}
+
+
+def _names(target: surface.Expr) -> dict[str, None]:
+    """The names among the targets of an assignment."""
+    match target:
+        case surface.Name(name):
+            return {name: None}
+        case surface.Tuple(elements):
+            return {name: None for e in elements for name in _names(e)}
+        case _:
+            return {}
 
 
 def assigned_by(s: surface.If) -> dict[str, None]:

@@ -202,7 +202,7 @@ class Parser(ClassParser):
         return (surface.BadStmt(span=span),)
 
     def _assign(self, node: ast.Assign, span: Span) -> tuple[surface.Stmt, ...]:
-        if len(node.targets) > 1 or isinstance(node.targets[0], (ast.Tuple, ast.List)):
+        if len(node.targets) > 1 or isinstance(node.targets[0], ast.List):
             self.report(constructs.several_targets(span))
             return (surface.BadStmt(span=span),)
         target = self._target(node.targets[0])
@@ -212,6 +212,8 @@ class Parser(ClassParser):
         if isinstance(node, ast.Name) and node.id in self.constants:
             self.identifier(node.id, self.span(node))
             return surface.Bad(span=self.span(node))
+        if isinstance(node, ast.Tuple) and node.elts:
+            return surface.Tuple(tuple([self._target(t) for t in node.elts]), span=self.span(node))
         return self.expr(node)
 
     def _augment(self, node: ast.AugAssign, span: Span) -> tuple[surface.Stmt, ...]:

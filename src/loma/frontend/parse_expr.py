@@ -33,7 +33,6 @@ DIRECTIONS: Final = {d.value: d for d in Direction}
 FOREIGN: Final[dict[type[ast.expr], tuple[str, str]]] = {
     ast.Lambda: ("`lambda`", "define a function with `def`"),
     ast.List: ("a list", "declare an array, `a : Array[float, 3]`, and assign its elements"),
-    ast.Tuple: ("a tuple", "use several variables or a class"),
     ast.Dict: ("a dictionary", "use a class"),
     ast.Set: ("a set", "use an array"),
     ast.ListComp: ("a comprehension", "write a loop"),
@@ -43,6 +42,7 @@ FOREIGN: Final[dict[type[ast.expr], tuple[str, str]]] = {
     ast.JoinedStr: ("a string", ""),
     ast.NamedExpr: ("`:=`", "write the assignment as a statement of its own"),
     ast.Starred: ("`*`", ""),
+    ast.Tuple: ("an empty tuple", ""),
     ast.Await: ("`await`", ""),
     ast.Yield: ("`yield`", "write the values to an `Out` array"),
     ast.YieldFrom: ("`yield`", "write the values to an `Out` array"),
@@ -140,6 +140,8 @@ class ExpressionParser:
                 return reduction(self, kind, each, self.span(node))
             case ast.Call():
                 return self.call(node)
+            case ast.Tuple(elements) if elements:
+                return surface.Tuple(tuple([self.expr(e) for e in elements]), span=self.span(node))
             case _:
                 return self._foreign(node)
 
@@ -257,7 +259,7 @@ class ExpressionParser:
         finally:
             self.depth -= 1
 
-    def _type(self, node: ast.expr, span: Span) -> surface.TypeExpr:
+    def _type(self, node: ast.expr, span: Span) -> surface.TypeExpr:  # noqa: C901
         match node:
             case ast.Name(("In" | "Out" | "InOut") as name):
                 self.report(codes.misplaced_direction(span, name))
@@ -272,6 +274,10 @@ class ExpressionParser:
                 return surface.ArrayTypeExpr(self.type(element), self._size(size), span=span)
             case ast.Subscript(ast.Name("Array"), element) if not isinstance(element, ast.Tuple):
                 return surface.ArrayTypeExpr(self.type(element), span=span)
+            case ast.Subscript(ast.Name("tuple"), ast.Tuple([_, *_] as elements)):
+                return surface.TupleTypeExpr(tuple([self.type(e) for e in elements]), span=span)
+            case ast.Subscript(ast.Name("tuple"), element) if not isinstance(element, ast.Tuple):
+                return surface.TupleTypeExpr((self.type(element),), span=span)
             case ast.Subscript(ast.Name("Diff"), inner):
                 return surface.DiffTypeExpr(self.type(inner), span=span)
             case ast.Subscript(ast.Name(("In" | "Out" | "InOut") as name)):

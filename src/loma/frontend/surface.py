@@ -1,9 +1,9 @@
 """The untyped surface tree: what the parser yields and the checker reads; each knows its span.
 
     Module   = structs, functions, derivatives           (in source order)
-    TypeExpr = NamedType | ArrayTypeExpr | DiffTypeExpr | BadType
+    TypeExpr = NamedType | ArrayTypeExpr | DiffTypeExpr | TupleTypeExpr | BadType
     Expr     = Number | Name | Index | Member | Unary | Binary | Comparison | Logical | Conditional
-             | Call | MethodCall | Reduce | Bad
+             | Call | MethodCall | Tuple | Reduce | Bad
     Stmt     = Declare | Assign | Augment | If | While | For | Return | Break | Continue | CallStmt
              | Assert | Print
 
@@ -57,11 +57,18 @@ class DiffTypeExpr(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TupleTypeExpr(Node):
+    """tuple[elements]."""
+
+    elements: tuple[TypeExpr, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BadType(Node):
     """A type that has already been reported."""
 
 
-TypeExpr: TypeAlias = NamedType | ArrayTypeExpr | DiffTypeExpr | BadType
+TypeExpr: TypeAlias = NamedType | ArrayTypeExpr | DiffTypeExpr | TupleTypeExpr | BadType
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,6 +173,13 @@ class Reduce(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Tuple(Node):
+    """a, b: as a value, or as the target of an assignment."""
+
+    elements: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class MethodCall(Node):
     """base.name(args, keywords); `base` may be the name of a class."""
 
@@ -193,6 +207,7 @@ Expr: TypeAlias = (
     | Call
     | Reduce
     | MethodCall
+    | Tuple
     | Bad
 )
 Text: TypeAlias = tuple[Expr | str, ...]

@@ -53,9 +53,9 @@ def augmented(span: Span, operator: str) -> Finding:
 
 
 def several_targets(span: Span) -> Finding:
-    """`a = b = 1` or `a, b = 1, 2`.
+    """`a = b = 1` or `[a, b] = 1, 2`.
 
-    Write one assignment for each target.
+    Write one assignment for each target, or a tuple, `a, b = 1, 2`.
 
         def f(x : In[float], y : In[float]):
             x = y = 1.0

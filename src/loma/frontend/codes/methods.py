@@ -1,4 +1,4 @@
-"""E08xx: methods, operators on structs."""
+"""E08xx: methods, operators on structs, tuples."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from collections.abc import Iterable
 
 from loma.diagnostics import Span
 from loma.frontend import surface
-from loma.frontend.codes.base import did_you_mean, finding
-from loma.frontend.errors import BinaryOpTypeMismatch, CallTypeMismatch, Finding
+from loma.frontend.codes.base import a, did_you_mean, finding
+from loma.frontend.errors import (
+    ArrayAccessTypeMismatch,
+    AssignTypeMismatch,
+    BinaryOpTypeMismatch,
+    CallTypeMismatch,
+    Finding,
+)
 
 
 def no_method(
@@ -171,6 +177,52 @@ def unordered(node: surface.Node, span: Span) -> Finding:
     return finding("E0808", "a struct in a chain of comparisons is not a variable", span,
                    help="assign it to a variable first, or write two comparisons with `and`",
                    kind=BinaryOpTypeMismatch, payload={"expr": node})
+
+
+def tuple_element(span: Span, found: str) -> Finding:
+    """An element that a tuple cannot hold.
+
+    A tuple holds numbers, structs, and arrays of known length.
+
+        def f(x : In[Array[float]]) -> float:
+            t = 1.0, x
+            return t[0]
+    """
+    return finding("E0809", f"a tuple cannot hold {a(found)}", span,
+                   help="pass the array as an argument of its own, or give it a length")
+
+
+def tuple_index(expr: surface.Index, span: Span) -> Finding:
+    """An element of a tuple that is not known beforehand.
+
+    The elements of a tuple have different types, so it is known which one is meant.
+
+        def f(x : In[float], n : In[int]) -> float:
+            t = x, 1
+            return t[n]
+    """
+    return finding("E0810", "the index of a tuple is not an integer literal", span,
+                   help="write the index as a number, `t[0]`, or use an array",
+                   kind=ArrayAccessTypeMismatch, payload={"expr": expr})
+
+
+def unpacked(
+    stmt: surface.Assign, span: Span, wanted: int, found: int | None, shown: str
+) -> Finding:
+    """Targets that do not match the tuple.
+
+    `u, v = value` takes a tuple of two.
+
+        def f(x : In[float]) -> float:
+            u, v = x
+            return u + v
+    """
+    message = f"{a(shown)} is no tuple" if found is None else (
+        f"a tuple of {found} is assigned to {wanted} target{'s' if wanted > 1 else ''}")
+    return finding("E0811", message, span, f"this is `{shown}`",
+                   "assign it to one variable" if found is None else
+                   "write one target for each element, `_` for those that are not used",
+                   kind=AssignTypeMismatch, payload={"stmt": stmt})
 
 
 def _listed(candidates: Iterable[str]) -> str:

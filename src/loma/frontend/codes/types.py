@@ -48,7 +48,7 @@ def not_an_array(expr: surface.Index, span: Span, found: str) -> Finding:
                    kind=ArrayAccessTypeMismatch, payload={"expr": expr})
 
 
-def no_item(expr: surface.Index, span: Span, owner: str) -> Finding:
+def no_item(expr: surface.Index, span: Span, owner: str, constant: bool) -> Finding:
     """An assignment to an element of a struct that does not say how.
 
     `v[i] = x` calls `__setitem__(self : InOut, i, x)` of the class.
@@ -61,7 +61,8 @@ def no_item(expr: surface.Index, span: Span, owner: str) -> Finding:
             v[0] = 1.0
     """
     return finding("E0323", f"`{owner}` has no elements that can be assigned", span,
-                   help="assign to a member, or define `__setitem__(self : InOut, i : In[int], "
+                   help="make a new tuple: its elements stay as they are" if constant else
+                        "assign to a member, or define `__setitem__(self : InOut, i : In[int], "
                         "value : In[float])`",
                    kind=ArrayAccessTypeMismatch, payload={"expr": expr})
 
