@@ -68,9 +68,10 @@ def _whole(
 def _parts(to: FunctionChecker, e: typed.Expr, t: Type) -> Iterator[typed.Expr | str]:
     match t:
         case StructType(name):
-            yield f"{name}("
+            bare = to.types.tuples.is_tuple(name)
+            yield "(" if bare else f"{name}("
             for k, (member, inner) in enumerate(to.types.members(name).items()):
-                yield f"{', ' * (k > 0)}{member}="
+                yield f"{', ' * (k > 0)}{'' if bare else f'{member}='}"
                 yield from _parts(to, typed.Member(e, member, inner, span=e.span), inner)
             yield ")"
         case ArrayType(_, None):
