@@ -52,6 +52,7 @@ class Instance:
     classes: Mapping[str, type]
     calls: int = 0
     keep: list[object] = field(default_factory=list)
+    ops: dict[object, Any] = field(default_factory=dict)
     convert: Converter = field(init=False)
 
     def __post_init__(self) -> None:

@@ -36,7 +36,7 @@ MISS: Final = Miss()
 TRAPPED: Final = Trapped()
 
 
-class _Method(ctypes.Structure):
+class Method(ctypes.Structure):
     """CPython's PyMethodDef."""
 
     _fields_ = [
@@ -124,7 +124,7 @@ def compiled(f: Instance) -> Fast | None:
         return None
     address, keep = _entry(shape)
     table = _table(f.code.loaded.address(f.code.name))
-    method = _Method(f.name.encode(), address, FASTCALL, None)
+    method = Method(f.name.encode(), address, FASTCALL, None)
     new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
     call = new(("PyCFunction_NewEx", ctypes.pythonapi))(ctypes.addressof(method), table, None)
     return Fast(call, (method, table, keep, f))

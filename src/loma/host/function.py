@@ -24,6 +24,7 @@ from loma.host.definitions import (
 )
 from loma.host.description import Description
 from loma.host.fast import MISS, TRAPPED, compiled
+from loma.host.interop import door, opaque
 from loma.host.mapped import mapped, spread
 from loma.host.modules import named_structs
 from loma.host.program import Program, check
@@ -109,6 +110,7 @@ class Function:
 
     # Calls.
 
+    @opaque
     def __call__(self, *args: Value, **kwargs: Value) -> Value:
         """Runs the function; gives its result, and the outputs that were not passed."""
         if not kwargs:
@@ -134,6 +136,8 @@ class Function:
         program = self.program
         signature = self.describe(program.fixed_type or self._usual).signature
         values = given(program.name, signature.arguments, args, kwargs)
+        if (call := door(values)) is not None:
+            return call(self, values, threads)
         instance = self.instance(self.real_type(values))
         out = instance.call(values, threads)
         instance.calls += 1
@@ -148,22 +152,26 @@ class Function:
         with LOCK:
             made = compiled(instance)
             if made is not None:
-                self._seen = tuple(
-                    (w.getter(), w.dotted[0], w.user.lookup(w.dotted))
-                    for w in self.program.watches)
-                self._fast = (*self._fast, (made.call, instance))
                 instance.keep.append(made)
+                self.quicken(made.call, instance)
+
+    def quicken(self, call: Callable[..., Any], instance: Instance) -> None:
+        """Tries `call` first from now on: it gives MISS for arguments that it does not take."""
+        with LOCK:
+            self._seen = tuple(
+                (w.getter(), w.dotted[0], w.user.lookup(w.dotted)) for w in self.program.watches)
+            self._fast = (*self._fast, (call, instance))
 
     def _decided_by_arrays(self) -> bool:
         """Whether an input array's dtype is always there to decide the real type."""
         if self.program.fixed_type is not None:
             return True
-        free = self._free()
+        free = self.free()
         return any(
             a.name in free and one_dimensional(a.type) and a.direction is not Direction.OUT
             for a in self.signature.arguments)
 
-    def _free(self) -> list[str]:
+    def free(self) -> list[str]:
         """The arguments that hold a `float`, which the call decides."""
         wide, narrow = self.describe(F64), self.describe(F32)
         return [
@@ -212,7 +220,7 @@ class Function:
         types = {n: real_types(x) for n, x in values.items()}
         if not any(F32 in t for t in types.values()):
             return F64
-        free = self._free()
+        free = self.free()
         decided = {n: types[n] for n in free if n in types and types[n]}
         chosen = {s for t in decided.values() for s in t}
         if len(chosen) > 1:
@@ -261,6 +269,7 @@ class Launch:
                 f"not {threads!r}") from None
         self.function = function
 
+    @opaque
     def __call__(self, *args: Value, **kwargs: Value) -> Value:
         """Runs the kernel."""
         return self.function.launch(self.threads, args, kwargs)

@@ -1,0 +1,41 @@
+"""Arrays of other libraries: PyTorch and JAX. A library is loaded by its user, never by us."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+MODULES: Final = {"torch": "Tensor", "jax": "Array"}
+
+
+def door(values: Mapping[str, Any]) -> Callable[..., Any] | None:
+    """What calls functions with these arguments; None without arrays of another library."""
+    for name, class_ in MODULES.items():
+        library = sys.modules.get(name)
+        array = getattr(library, class_, None)
+        if array is not None and _holds(values.values(), array):
+            found: Callable[..., Any] = importlib.import_module(f"{__name__}.{name}").call
+            return found
+    return None
+
+
+def _holds(values: Iterable[object], array: type) -> bool:
+    """Whether one of the values is, or holds, an array."""
+    return any(isinstance(x, array) or _holds(_inside(x), array) for x in values)
+
+
+def _inside(x: object) -> Iterable[object]:
+    if isinstance(x, Mapping):
+        return x.values()
+    if isinstance(x, list | tuple):
+        return x[:8]
+    return getattr(x, "__dict__", {}).values()
+
+
+def opaque(fn: F) -> F:
+    """Marks a method that `torch.compile` shall call, not look into."""
+    setattr(fn, "_torchdynamo_disable", True)  # noqa: B010
+    return fn

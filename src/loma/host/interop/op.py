@@ -1,0 +1,252 @@
+"""A function on plain buffers, with its derivatives: what the doors of array libraries call.
+
+The buffers of an `Op` are those of the inputs, in the order of the arguments, and those of the
+outputs, the result first. Its derivatives are `Op`s again:
+
+    reverse   inputs and adjoints of the outputs -> an adjoint of every input, in their order
+    forward   inputs and tangents -> outputs and tangents
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from typing import Any, Final, TypeAlias
+
+from loma.backends.cache import Cache, key
+from loma.backends.llvm import identity
+from loma.backends.llvm.flat_call import NAME, NO_MEMORY
+from loma.backends.llvm.flat_object import compile_flat, load_flat
+from loma.backends.llvm.flat_shape import Call, Dim, Leaf
+from loma.backends.llvm.loaded import record_key
+from loma.host.build import compiler_version
+from loma.host.call import RESULT, Instance
+from loma.host.function import Function, fwd_diff, rev_diff
+from loma.host.interop.buffers import Buffer, Buffers
+from loma.host.refusals import ArgumentValueError
+from loma.ir.nodes import Direction
+from loma.ir.types import Scalar
+
+Shape: TypeAlias = tuple[int, ...]
+MOST_THREADS: Final = (1 << 31) - 1
+PRIMAL: Final = "primal"
+OTHER: Final = "other"  # an adjoint or a tangent
+Source: TypeAlias = tuple[str, int]  # PRIMAL or OTHER, and which
+
+
+class Op:
+    """A function for one real type, on buffers.
+
+    `threads`: how many, if that is given. `sizes`: named sizes that ints tell. `batch`: for each
+    input whether it has a further dimension in front, for many calls in one.
+    """
+
+    def __init__(
+        self, f: Function, float_type: Scalar, threads: int | None, sizes: Mapping[str, int],
+        batch: tuple[bool, ...] | None = None,
+    ) -> None:
+        self.f = f
+        self.float_type = float_type
+        self.threads = threads
+        self.sizes = sizes
+        self.batch = batch
+        self.instance: Instance = f.instance(float_type)
+        made = Buffers(self.instance, threads, sizes)
+        call = made.call()
+        self.inputs: tuple[Buffer, ...] = tuple(made.inputs)
+        self.outputs: tuple[Buffer, ...] = tuple(made.outputs)
+        if batch is not None:
+            call = replace(call, batch=batch, lengths=call.lengths + 1)
+        self.call: Call = call
+        self.base: Op = self
+        self.batches: dict[tuple[bool, ...], Op] = {}
+        self.known: dict[tuple[Shape, ...], tuple[Shape, ...]] = {}
+        self.doors: dict[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.instance.name
+
+    @cached_property
+    def floats(self) -> tuple[bool, ...]:
+        """Which inputs have derivatives."""
+        return tuple(b.leaf.type.is_float for b in self.inputs)
+
+    @cached_property
+    def float_outputs(self) -> tuple[bool, ...]:
+        """Which outputs have derivatives."""
+        return tuple(b.leaf.type.is_float for b in self.outputs)
+
+    def batched(self, batch: tuple[bool, ...]) -> Op:
+        """Many calls in one."""
+        assert self.batch is None
+        found = self.batches.get(batch)
+        if found is None:
+            made = Op(self.f, self.float_type, self.threads, self.sizes, batch)
+            made.base = self
+            found = self.batches.setdefault(batch, made)
+        return found
+
+    # Derivatives.
+
+    def _derived(self, f: Function, sources: Sequence[Source]) -> Op:
+        made = Op(f, self.float_type, self.threads, self.sizes)
+        assert len(made.inputs) == len(sources), f"{f.name} has other inputs than {self.name}"
+        if self.batch is None:
+            return made
+        own = self.batch
+        return made.batched(tuple(kind == OTHER or own[i] for kind, i in sources))
+
+    @cached_property
+    def reverse(self) -> Op:
+        """The reverse derivative."""
+        return self._derived(rev_diff(self.f), self.reverse_inputs)
+
+    @cached_property
+    def forward(self) -> Op:
+        """The forward derivative; with a batch, every tangent has one too."""
+        return self._derived(fwd_diff(self.f), self.forward_inputs)
+
+    @cached_property
+    def reverse_inputs(self) -> tuple[Source, ...]:
+        """What the reverse derivative takes: inputs, and adjoints of outputs."""
+        owns, gives = _owners(self.inputs), _owners(self.outputs)
+        found: list[Source] = []
+        for a in self.instance.description.signature.arguments:
+            if a.direction is not Direction.OUT:
+                found += [(PRIMAL, i) for i in owns.get(a.name, ())]
+            if a.direction is not Direction.IN:
+                found += [(OTHER, i) for i in gives.get(a.name, ())]
+        return (*found, *((OTHER, i) for i in gives.get(RESULT, ())))
+
+    @cached_property
+    def forward_inputs(self) -> tuple[Source, ...]:
+        """What the forward derivative takes: each input, followed by its tangent."""
+        return tuple(
+            s for i, real in enumerate(self.floats)
+            for s in ([(PRIMAL, i), (OTHER, i)] if real else [(PRIMAL, i)]))
+
+    @cached_property
+    def forward_tangents(self) -> tuple[int | None, ...]:
+        """Where the forward derivative gives the tangent of each output."""
+        found: list[int | None] = []
+        at = 0
+        for real in self.float_outputs:
+            found.append(at + 1 if real else None)
+            at += 2 if real else 1
+        return tuple(found)
+
+    # Shapes.
+
+    def shapes(self, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """The shapes of the outputs; an error if those of the inputs do not fit together."""
+        found = self.known.get(given)
+        if found is None:
+            lengths = self.lengths(given)
+            front = () if self.batch is None else (lengths[-1],)
+            found = tuple((*front, *_sized(b.leaf, lengths)) for b in self.outputs)
+            if len(self.known) > 256:
+                self.known.clear()
+            self.known[given] = found
+        return found
+
+    def lengths(self, given: tuple[Shape, ...]) -> list[int]:
+        """The lengths that the shapes of the inputs tell."""
+        found: list[tuple[int, str] | None] = [None] * self.call.lengths
+        for i, (b, shape) in enumerate(zip(self.inputs, given)):
+            if self.batch is not None and self.batch[i]:
+                found[-1], shape = (shape[0], b.path), shape[1:]
+            for d, n in zip(b.leaf.dims, shape, strict=True):
+                if isinstance(d, Dim) and found[d.index] is None:
+                    found[d.index] = (n, b.path)
+                known = found[d.index] if isinstance(d, Dim) else (d, "")
+                if known is not None and known[0] != n:
+                    raise ArgumentValueError(
+                        f"`{self.name}`: argument `{b.path}` must have length {known[0]}"
+                        f"{f', as argument `{known[1]}` has' if known[1] else ''}, not {n}")
+        lengths = [0 if n is None else n[0] for n in found]
+        threads = self.call.threads
+        if isinstance(threads, Dim) and lengths[threads.index] > MOST_THREADS:
+            raise ArgumentValueError(
+                f"`{self.name}`: {lengths[threads.index]} threads are more than {MOST_THREADS}")
+        return lengths
+
+    # The code.
+
+    @cached_property
+    def entry(self) -> tuple[bytes, int, object]:
+        """The table that the code needs, its address, and what keeps it alive."""
+        address, keep = _entry(self.call)
+        return self.table(), address, keep
+
+    def table(self, *more: int) -> bytes:
+        """The addresses that the code needs."""
+        code = self.instance.code
+        words = (code.loaded.address(code.name), record_key(), *more)
+        return struct.pack(f"{len(words)}Q", *words)
+
+    @cached_property
+    def run(self) -> Callable[[Sequence[int], tuple[Shape, ...]], None]:
+        """Calls the code with addresses of buffers and the shapes of the inputs."""
+        table, address, _ = self.entry
+        function = ctypes.CFUNCTYPE(
+            ctypes.c_int32, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p)(address)
+        count, lengths = len(self.inputs) + len(self.outputs), max(self.call.lengths, 1)
+
+        def run(addresses: Sequence[int], shapes: tuple[Shape, ...]) -> None:
+            known = self.lengths(shapes)
+            self.check(function(
+                table, (ctypes.c_void_p * count)(*addresses), (ctypes.c_int64 * lengths)(*known)))
+
+        return run
+
+    def check(self, status: int) -> None:
+        """Raises what a call has left."""
+        if status == NO_MEMORY:
+            raise MemoryError(f"`{self.name}`: no memory for the arguments")
+        if status:
+            self.instance.raise_error()
+
+
+def _owners(buffers: Sequence[Buffer]) -> dict[str, list[int]]:
+    """The buffers of each argument."""
+    found: dict[str, list[int]] = {}
+    for i, b in enumerate(buffers):
+        name = b.path.replace("[", ".").split(".")[0]
+        found.setdefault(name, []).append(i)
+    return found
+
+
+def _sized(leaf: Leaf, lengths: Sequence[int]) -> Shape:
+    return tuple(lengths[d.index] if isinstance(d, Dim) else d for d in leaf.dims)
+
+
+@lru_cache(maxsize=512)
+def _entry(call: Call) -> tuple[int, object]:
+    """The address of the code for calls of a shape, and what keeps it alive."""
+    return load_flat(stored("flat", call, compile_flat), NAME)
+
+
+def stored(kind: str, call: Call, compiled: Callable[[Call], bytes]) -> bytes:
+    """Object code for calls of a shape, from the disk cache if it is there."""
+    store = Cache()
+    name = key(kind, repr(call), compiler_version(), *identity())
+    code = store.get(name)
+    if code is None:
+        code = compiled(call)
+        store.put(name, code)
+    return code
+
+
+def op_of(f: Function, float_type: Scalar, threads: int | None, sizes: Mapping[str, int]) -> Op:
+    """The function on buffers; made once."""
+    instance = f.instance(float_type)
+    name = (threads, tuple(sizes.items()))
+    found = instance.ops.get(name)
+    if found is None:
+        found = instance.ops.setdefault(name, Op(f, float_type, threads, sizes))
+    return found  # type: ignore[no-any-return]

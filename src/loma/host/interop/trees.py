@@ -1,0 +1,306 @@
+"""Arguments of a call as arrays of another library, one for each buffer; and results back.
+
+A struct is given as a dict, a named tuple, a dataclass or any object with its members as
+attributes. An array of structs is given as one struct whose members are arrays, or as a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias, assert_never
+
+import numpy as np
+
+from loma.backends.llvm.flat_shape import Dim
+from loma.host.arguments import Given
+from loma.host.arrays import SCALARS, Converter
+from loma.host.call import RESULT
+from loma.host.function import Function
+from loma.host.interop.buffers import Buffer
+from loma.host.interop.op import Op, op_of
+from loma.host.refusals import ArgumentTypeError, ArgumentValueError
+from loma.host.values import Value, described, named_tuple
+from loma.ir.nodes import Direction
+from loma.ir.types import F32, F64, ArrayType, Scalar, StructType, TapeType, Type
+
+LISTS: Final = (list, tuple)
+
+
+class Kit(Protocol):
+    """What must be known of an array library."""
+
+    noun: str
+    """What its arrays are called."""
+    weak: Scalar
+    """The real type where only numbers of Python are given."""
+
+    def owns(self, x: Value) -> bool:
+        """Whether it is an array of this library."""
+
+    def scalar(self, x: Value) -> Scalar | None:
+        """The type of an array's elements, if loma has it."""
+
+    def shape(self, x: Value) -> tuple[int, ...]:
+        """The shape of an array."""
+
+    def described(self, x: Value) -> str:
+        """An array in words."""
+
+    def check(self, where: str, x: Value) -> None:
+        """Refuses an array on a device, or in a form, that cannot be used."""
+
+    def made(self, x: np.ndarray[Any, Any], type: Scalar) -> Value:
+        """A constant."""
+
+    def number(self, x: float | int | bool, type: Scalar) -> Value:
+        """A constant without dimensions."""
+
+    def stacked(self, parts: Sequence[Value]) -> Value:
+        """Arrays of one shape as one array."""
+
+    def whole_number(self, where: str, x: Value) -> int:
+        """The value of an int."""
+
+
+Path: TypeAlias = str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the user gave for one buffer."""
+
+    path: Path
+    value: Value
+
+
+def held(kit: Kit, x: Value) -> bool:
+    """Whether a value is, or holds, an array of a library."""
+    if kit.owns(x):
+        return True
+    match x:
+        case np.ndarray() | str() | float() | int() | None:
+            return False
+        case Mapping():
+            return any(held(kit, v) for v in x.values())
+        case list() | tuple():
+            return any(held(kit, v) for v in x[:8]) if len(x) else False
+        case _:
+            return hasattr(x, "__dict__") and any(held(kit, v) for v in vars(x).values())
+
+
+def opened(kit: Kit, f: Function, values: Given, threads: int | None) -> tuple[Op, list[Value]]:
+    """The function on buffers, and an array for each input; all is checked."""
+    description = f.describe(f.program.fixed_type or F64)
+    for a in description.signature.arguments:
+        if a.direction is Direction.OUT and a.name in values:
+            raise ArgumentTypeError(
+                f"`{f.name}`: argument `{a.name}` is written, and a call with {kit.noun}s "
+                "writes none of them", "leave it out: it comes back as a result")
+    convert = Converter(f.name, description.structs, description.float_type)
+    taken = [t for a in description.signature.arguments if a.direction is not Direction.OUT
+             for t in _taken(kit, convert, a.type, values[a.name], a.name, 0)]
+    sizes = _sizes(kit, f, values)
+    op = op_of(f, real_type(kit, f, taken), threads, sizes)
+    arrays = [_array(kit, op, b, t) for b, t in zip(op.inputs, taken, strict=True)]
+    op.shapes(tuple(kit.shape(x) for x in arrays))
+    return op, arrays
+
+
+def _taken(kit: Kit, convert: Converter, t: Type, x: Value, where: str, rank: int,
+           ) -> Iterator[Taken]:
+    """A value's parts, in the order of the buffers."""
+    match t:
+        case Scalar():
+            yield Taken(where, x)
+        case StructType(name):
+            given = _members(kit, convert, name, x, where, rank)
+            for m, mt in convert.structs[name].members:
+                yield from _taken(kit, convert, mt, given[m], f"{where}.{m}", rank)
+        case ArrayType(element):
+            yield from _taken(kit, convert, element, x, where, rank + 1)
+        case TapeType():
+            raise AssertionError("a tape never leaves the program")
+        case _:
+            assert_never(t)
+
+
+def _members(kit: Kit, convert: Converter, name: str, x: Value, where: str, rank: int,
+             ) -> Mapping[str, Value]:
+    """The members of a struct; of an array of structs, those of all."""
+    if kit.owns(x):
+        members = ", ".join(m for m, _ in convert.structs[name].members)
+        raise ArgumentTypeError(
+            f"`{convert.function}`: argument `{where}` must be a `{name}` with the members "
+            f"{members}, not {kit.described(x)}",
+            f"give a dict with {'an array' if rank else 'a number'} for each member")
+    if rank and isinstance(x, np.ndarray) and x.dtype.names is not None:
+        return {m: np.ascontiguousarray(x[m]) for m in x.dtype.names}
+    if rank and isinstance(x, LISTS) and not hasattr(x, "_fields"):
+        each = [_members(kit, convert, name, i, f"{where}[{k}]", rank - 1)
+                for k, i in enumerate(x)]
+        return {m: [e[m] for e in each] for m, _ in convert.structs[name].members}
+    return convert.members(x, name, where)
+
+
+def _sizes(kit: Kit, f: Function, values: Given) -> dict[str, int]:
+    """The named sizes that ints among the arguments tell."""
+    facts = f.describe(f.program.fixed_type or F64).facts
+    if not facts.sizes:
+        return {}
+    ints = {a.name for a in f.signature.arguments
+            if isinstance(a.type, Scalar) and a.type.is_int}
+    named = {label for labels in facts.sizes.values() for label in labels if label in ints}
+    return {n: kit.whole_number(f"`{f.name}`: argument `{n}`", values[n])
+            for n in sorted(n for n in named if n) if n in values}
+
+
+def real_type(kit: Kit, f: Function, taken: Sequence[Taken]) -> Scalar:
+    """What `float` stands for in a call: arrays decide it."""
+    fixed = f.program.fixed_type
+    if fixed is not None:
+        return fixed
+    found = {t.path: s for t in taken for s in _float_types(kit, t.value)}
+    if found and F32 not in found.values():
+        return F64
+    free = f.free()
+    chosen = {p: s for p, s in found.items() if p.split(".")[0] in free}
+    if len(set(chosen.values())) > 1:
+        listed = ", ".join(f"`{p}` has float{8 * s.bytes}" for p, s in chosen.items())
+        raise ArgumentTypeError(
+            f"`{f.name}`: the arguments mix float32 and float64: {listed}",
+            "convert them to one of the two")
+    return next(iter(chosen.values()), F64 if found else kit.weak)
+
+
+def _float_types(kit: Kit, x: Value) -> set[Scalar]:
+    if isinstance(x, LISTS):
+        return {s for i in x for s in _float_types(kit, i)}
+    if kit.owns(x):
+        found = kit.scalar(x)
+    elif isinstance(x, np.ndarray | np.floating):
+        found = {np.dtype(np.float32): F32, np.dtype(np.float64): F64}.get(x.dtype)
+    else:
+        return set()
+    return {found} if found is not None and found.is_float else set()
+
+
+# One array for each buffer.
+
+
+def _array(kit: Kit, op: Op, b: Buffer, t: Taken) -> Value:
+    x = t.value
+    if not kit.owns(x):
+        x = _constant(kit, op, b, t)
+    where = f"`{op.name}`: argument `{b.path}`"
+    kit.check(where, x)
+    shape, dims = kit.shape(x), b.leaf.dims
+    if kit.scalar(x) is not b.leaf.type or len(shape) != len(dims):
+        raise ArgumentTypeError(f"{where} must be {wanted(kit, b)}, not {kit.described(x)}")
+    if any(not isinstance(d, Dim) and d != n for d, n in zip(dims, shape)):
+        raise ArgumentValueError(f"{where} must be {wanted(kit, b)}, not {kit.described(x)}")
+    return x
+
+
+def _constant(kit: Kit, op: Op, b: Buffer, t: Taken) -> Value:
+    """A number, a list or a NumPy array as an array of the library."""
+    x, where = t.value, f"`{op.name}`: argument `{b.path}`"
+    if not b.leaf.dims:
+        return kit.number(op.instance.convert.number(x, b.leaf.type, b.path), b.leaf.type)
+    if isinstance(x, LISTS) and any(_holds(kit, i) for i in x):
+        return _stacked(kit, op, b, x, where)
+    dtype = np.dtype(np.bool_) if b.leaf.type is Scalar.BOOL else SCALARS[b.leaf.type]
+    try:
+        found = np.asarray(x) if isinstance(x, np.ndarray) else np.asarray(x, dtype)
+    except (TypeError, ValueError):
+        found = np.empty((), object)
+    if found.dtype != dtype:
+        raise ArgumentTypeError(f"{where} must be {wanted(kit, b)}, not {described(x)}")
+    return kit.made(found, b.leaf.type)
+
+
+def _holds(kit: Kit, x: Value) -> bool:
+    return kit.owns(x) or (isinstance(x, LISTS) and any(_holds(kit, i) for i in x))
+
+
+def _stacked(kit: Kit, op: Op, b: Buffer, x: Sequence[Value], where: str) -> Value:
+    """A list of arrays and numbers as one array."""
+    parts = [_stacked(kit, op, b, i, where) if isinstance(i, LISTS) else i if kit.owns(i)
+             else kit.made(np.asarray(i, SCALARS[b.leaf.type]), b.leaf.type) for i in x]
+    if len({kit.shape(p) for p in parts}) > 1:
+        raise ArgumentValueError(
+            f"{where} is a list of {kit.noun}s whose lengths differ", "call it with NumPy arrays")
+    if {kit.scalar(p) for p in parts} != {b.leaf.type}:
+        raise ArgumentTypeError(
+            f"{where} must be {wanted(kit, b)}, not a list with {kit.described(parts[0])}")
+    return kit.stacked(parts)
+
+
+def wanted(kit: Kit, b: Buffer) -> str:
+    """What an argument must be, in words."""
+    name = "bool" if b.leaf.type is Scalar.BOOL else SCALARS[b.leaf.type].name
+    dims = b.leaf.dims
+    if not dims:
+        return f"a number or {_article(name)} {name} {kit.noun} without dimensions"
+    shape = ", ".join("n" if isinstance(d, Dim) else str(d) for d in dims)
+    return f"{_article(name)} {name} {kit.noun} of shape ({shape}{',' if len(dims) == 1 else ''})"
+
+
+def _article(word: str) -> str:
+    return "an" if word[:1] in "aeiou" else "a"
+
+
+# Results.
+
+
+def packed(op: Op, arrays: Sequence[Value]) -> Value:
+    """Results as the user gets them: nothing, the one, or a named tuple."""
+    form = op.doors.get("form")
+    if form is None:
+        form = op.doors["form"] = Form(op)
+    return form.packed(arrays)
+
+
+class Form:
+    """How the outputs of a function are shown."""
+
+    def __init__(self, op: Op) -> None:
+        self.convert = op.instance.convert
+        s = op.instance.description.signature
+        written = [(a.name, a.type) for a in s.arguments if a.direction is not Direction.IN]
+        self.types: list[tuple[str, Type]] = [
+            *([] if s.result is None else [(RESULT, s.result)]), *written]
+        self.make = named_tuple(f"{op.name}_results", [n for n, _ in self.types])
+        self.plain = len(self.types) == len(op.outputs) and not any(
+            _is_struct(t) for _, t in self.types)
+
+    def packed(self, arrays: Sequence[Value]) -> Value:
+        """The results."""
+        if self.plain:
+            found: Sequence[Value] = arrays
+        else:
+            rest = iter(arrays)
+            found = [self._shown(t, rest) for _, t in self.types]
+        if len(found) <= 1:
+            return found[0] if found else None
+        return self.make(**{n: x for (n, _), x in zip(self.types, found)})
+
+    def _shown(self, t: Type, rest: Iterator[Value]) -> Value:
+        match t:
+            case Scalar():
+                return next(rest)
+            case StructType(name):
+                members = self.convert.structs[name].members
+                return self.convert.maker(name)(**{m: self._shown(mt, rest) for m, mt in members})
+            case ArrayType(element):
+                return self._shown(element, rest)
+            case TapeType():
+                raise AssertionError("a tape never leaves the program")
+            case _:
+                assert_never(t)
+
+
+def _is_struct(t: Type) -> bool:
+    while isinstance(t, ArrayType):
+        t = t.element
+    return isinstance(t, StructType)
