@@ -77,12 +77,13 @@ def measured(case: Case) -> Row:
         (PROGRAMS / f"{case.program}.loma").read_text(encoding="utf-8"), target="llvm"
     )
     primal, gradient = case.make(structs)
-    functions = {"primal": lambda: lib.primal(*primal), "gradient": lambda: lib.gradient(*gradient)}  # type: ignore[attr-defined]
+    ours, reverse = lib.primal, lib.gradient  # type: ignore[attr-defined]
+    functions = {"primal": lambda: ours(*primal), "gradient": lambda: reverse(*gradient)}
     with tempfile.TemporaryDirectory() as folder:
         c = compiled_c(case.program, folder)
         if c is not None:
             f = c.c_primal
-            f.argtypes, f.restype = lib.primal.argtypes, lib.primal.restype  # type: ignore[attr-defined]
+            f.argtypes, f.restype = ours.argtypes, ours.restype
             functions["c"] = lambda: f(*primal)
         times = interleaved(functions)
     return Row(case, times.get("c"), times["primal"], times["gradient"])

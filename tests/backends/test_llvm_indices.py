@@ -1,9 +1,11 @@
-"""Sums that are array indices are taken not to overflow; every other sum wraps."""
+"""Array indices that move with a loop are computed in 64 bits, and are those of the language."""
 
 from __future__ import annotations
 
+import ctypes
 import re
 
+import pytest
 from llvm_programs import compiled
 
 from loma import driver
@@ -16,19 +18,44 @@ def text(body: str, arguments: str = "x : In[Array[float]], n : In[int], k : In[
     return LLVM.text(driver.core_module(source), Options())
 
 
-def test_an_index_of_a_plain_body_does_not_overflow() -> None:
-    found = text("    for i in range(n):\n        s = s + x[i + k]\n")
-    assert re.search(r"add nsw i32 %v\d+, %v\d+", found)
+def test_an_index_that_moves_with_the_loop_is_in_64_bits() -> None:
+    found = text("    for i in range(n):\n        s = s + x[2 * i + k * n + 1]\n")
+    assert re.search(r"mul nuw nsw i64 %v\d+, 2", found) and "inbounds float, ptr %v1, i64" in found
+    found = text("    for i in range(n):\n        if k > i:\n            s = s + x[2 * i + 1]\n")
+    assert "float, ptr %v1, i64" not in found, "the access may not follow"
+    found = text("    for i in range(n):\n        s = s + x[2 * i - 2147483647]\n")
+    assert "float, ptr %v1, i64" not in found
 
 
-def test_a_sum_below_an_index_wraps() -> None:
-    found = text("    for i in range(n):\n        s = s + x[(i * i + k) - k * i]\n")
-    assert len(re.findall(r"(add|sub) nsw i32 %v\d+, %v\d+", found)) == 1
-
-
-def test_an_index_behind_a_check_wraps() -> None:
-    found = text("    for i in range(n):\n        assert i < k\n        s = s + x[i + k]\n")
-    assert not re.search(r"add nsw i32 %v\d+, %v\d+", found)
+@pytest.mark.parametrize(
+    ("loop", "index", "k"),
+    [
+        ("range(n)", "i", 0),
+        ("range(n)", "2 * i + 1", 0),
+        ("range(n)", "3 * i - i + k", 5),
+        ("range(n)", "n - 1 - i", 0),
+        ("range(n)", "i + 4 * k", 2**30),
+        ("range(n)", "i + k + k", -(2**31)),
+        ("range(n)", "(i + 2147483647) - 2147483647", 0),
+        ("range(n)", "(i * 2 + k + k + 2147483647) + 1", 2**30),
+        ("range(k, n + k)", "i - k", 2**31 - 70),
+        ("range(k, n + k)", "2 * i - 2 * k", 2**30 + 5),
+        ("range(k, n + k, 3)", "i - k + 1", -(2**31)),
+        ("range(n - 1, -1, -2)", "2 * i + 1", 0),
+        ("range(n, k, -1)", "3 * (i - k) - 2", 7),
+    ],
+)
+@pytest.mark.parametrize("n", [0, 1, 7, 64])
+def test_moving_indices_are_exact(loop: str, index: str, k: int, n: int) -> None:
+    body = f"    for i in {loop}:\n        s = s * 0.5 + x[{index}]\n"
+    arguments = "x : In[Array[float]], n : In[int], k : In[int]"
+    lib = compiled(f"def f({arguments}) -> float:\n    s : float\n{body}    return s\n").lib
+    x = [float((37 * i) % 101) for i in range(256)]
+    s = ctypes.c_float(0.0)
+    for i in eval(loop, {"n": n, "k": k}):
+        at = (eval(index, {"n": n, "k": k, "i": i}) + 2**31) % 2**32 - 2**31
+        s = ctypes.c_float(s.value * 0.5 + x[at])
+    assert lib.f((ctypes.c_float * 256)(*x), n, k) == pytest.approx(s.value, rel=1e-6)
 
 
 def test_integers_wrap() -> None:

@@ -240,7 +240,7 @@ class For(Node):
 
     `count`, `start` have the index's type; `step` is a nonzero literal of that type. The body
     yields the next carried values. An `independent` loop has no nested loop, and no iteration
-    reads or writes what another one writes.
+    reads or writes what another one writes. A `short` one is expected to run a few times at most.
     """
 
     start: Operand
@@ -250,6 +250,7 @@ class For(Node):
     body: Region
     outs: tuple[Var, ...]
     independent: bool = field(default=False, kw_only=True)
+    short: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

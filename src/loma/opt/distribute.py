@@ -37,7 +37,7 @@ from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import bound, clone_op
 from loma.ir.types import ArrayType, Ref, Scalar
 from loma.opt.emit import Emitter
-from loma.opt.forwards import carries_sums, order_free
+from loma.opt.forwards import order_free
 from loma.opt.rewrite import Rewriter
 
 BLOCK: Final = 256
@@ -83,29 +83,15 @@ class _Distribute(Rewriter):
         """The additions that chain the iterations of an innermost loop; empty if it is better
         left alone.
         """
-        if not all(isinstance(x, Apply | Load | Accum) for x in op.body.ops) or not carries_sums(
-            op.body
-        ):
+        if isinstance(op.count, Const) and op.count.value < 16:
             return []
-        if (
-            isinstance(op.count, Const)
-            and op.count.value < 16
-            or not order_free(op.body, self.effects)
-        ):
-            return []
-        inside: dict[Var, Apply | None] = dict.fromkeys(bound(op.body))
-        inside.update((x.out, x) for x in op.body.ops if isinstance(x, Apply))
-        found = [
-            s
-            for x in op.body.ops
-            if isinstance(x, Accum) and (s := _stream(x, op.body.args[0], inside))
-        ]
+        found = streams_of(op, self.effects)
         self.moving = {s.op for s in found}
         return [
             s
             for s in found
             if any(
-                t is not s and t.op.root is s.op.root and _same_shape(s.op, t.op) and s.meets(t)
+                t is not s and t.op.root is s.op.root and same_shape(s.op, t.op) and s.meets(t)
                 for t in found
             )
         ]
@@ -211,7 +197,7 @@ class _Distribute(Rewriter):
         outer, self.ops = self.ops, []
         e = Emitter(self, op.span)
         subst: dict[Var, Operand] = {op.body.args[0]: e.add(start, e.mul(k, op.step))}
-        needed = _cone(op.body, [i for s in group for i in s.op.path if isinstance(i, Var)])
+        needed = cone(op.body, [i for s in group for i in s.op.path if isinstance(i, Var)])
         for x in needed:
             self.emit(clone_op(x, subst))
         for s in group:
@@ -237,6 +223,23 @@ class _Distribute(Rewriter):
         )
 
 
+def streams_of(op: For, effects: EffectTable) -> list[Stream]:
+    """The additions of an innermost loop at places that move with its index, if its iterations may
+    run in any order.
+    """
+    if op.short or not all(isinstance(x, Apply | Load | Accum) for x in op.body.ops):
+        return []
+    if not order_free(op.body, effects):
+        return []
+    inside: dict[Var, Apply | None] = dict.fromkeys(bound(op.body))
+    inside.update((x.out, x) for x in op.body.ops if isinstance(x, Apply))
+    return [
+        s
+        for x in op.body.ops
+        if isinstance(x, Accum) and (s := _stream(x, op.body.args[0], inside))
+    ]
+
+
 def _stream(x: Accum, index: Var, inside: Mapping[Var, Apply | None]) -> Stream | None:
     """The stream of an addition to an element that moves with the index, if its last index is
     affine.
@@ -249,7 +252,7 @@ def _stream(x: Accum, index: Var, inside: Mapping[Var, Apply | None]) -> Stream 
     return Stream(x, moving[0])
 
 
-def _same_shape(a: Accum, b: Accum) -> bool:
+def same_shape(a: Accum, b: Accum) -> bool:
     return [i for i in a.path if isinstance(i, str)] == [i for i in b.path if isinstance(i, str)]
 
 
@@ -259,7 +262,7 @@ def _groups(streams: list[Stream]) -> list[list[Stream]]:
     for s in streams:
         for group in groups:
             if not any(
-                t.op.root is s.op.root and _same_shape(s.op, t.op) and s.meets(t) for t in group
+                t.op.root is s.op.root and same_shape(s.op, t.op) and s.meets(t) for t in group
             ):
                 group.append(s)
                 break
@@ -268,7 +271,7 @@ def _groups(streams: list[Stream]) -> list[list[Stream]]:
     return groups
 
 
-def _cone(body: Region, wanted: list[Var]) -> list[Op]:
+def cone(body: Region, wanted: list[Var]) -> list[Op]:
     """The scalar operations of a body that compute the wanted values, in order."""
     live = set(wanted)
     found: list[Op] = []

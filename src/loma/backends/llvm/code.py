@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -104,13 +105,10 @@ def entry(name: str) -> str:
 class Code:
     """The lines of one function; `label` is the block that is being filled."""
 
-    def __init__(
-        self, unit: Unit, name: str, sums: frozenset[Op], indices: frozenset[Op] = frozenset(),
-    ) -> None:
+    def __init__(self, unit: Unit, name: str, sums: frozenset[Op]) -> None:
         self.unit = unit
         self.name = name
         self.sums = sums
-        self.indices = indices
         self.locals: list[str] = []
         self.lines: list[str] = []
         self.traps: dict[int, None] = {}
@@ -120,6 +118,7 @@ class Code:
         self.loops = 0
         self.count = 0
         self.line_size = 0
+        self.moving: Callable[[Operand], str | None] | None = None
 
     def fresh(self) -> str:
         """A name for a value."""
@@ -175,6 +174,11 @@ class Code:
         if isinstance(x, Var) and isinstance(x.type, Ref):
             return f"ptr {self.names[x]}"
         return f"{VALUE[type_of(x)]} {self.read(x)}"
+
+    def index(self, x: Operand) -> str:
+        """An array index with its type in front."""
+        moving = None if self.moving is None else self.moving(x)
+        return moving or self.typed(x)
 
     def declare(self, signature: str) -> None:
         """Notes that the module needs a declaration."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, assert_never
 
-from loma.backends.llvm import memory, scalars, show, tapes
+from loma.backends.llvm import memory, moving, scalars, show, tapes
 from loma.backends.llvm.code import Code, internal
 from loma.backends.llvm.layout import VALUE
 from loma.ir.builder import const, type_of
@@ -38,6 +38,10 @@ from loma.ir.types import Ref, Scalar
 
 BUSY: Final = 6
 """Loads in the body of a sum that keep the machine busy."""
+ROW: Final = ('!{!"llvm.loop.interleave.count", i32 1}',)
+"""Not to be interleaved."""
+PLAIN: Final = ('!{!"llvm.loop.vectorize.enable", i1 false}', '!{!"llvm.loop.unroll.disable"}')
+"""To be run as it is written."""
 
 
 def region(code: Code, body: Region) -> list[str]:
@@ -143,7 +147,8 @@ def _fill(
 
 def counted(code: Code, op: For) -> None:
     """A counted loop: tested once before it, then at its end."""
-    with _hints(code, op.independent, _is_busy_row(code, op)) as again:
+    said = PLAIN if op.short else ROW if _is_busy_row(code, op) else ()
+    with _hints(code, op.independent, said) as again:
         _loop(code, op.count, (op.start, op.step), op.inits, op.body, op.outs, again=again)
 
 
@@ -157,9 +162,9 @@ def _is_busy_row(code: Code, op: For) -> bool:
 
 
 @contextmanager
-def _hints(code: Code, independent: bool, busy: bool = False) -> Iterator[str]:
+def _hints(code: Code, independent: bool, said: tuple[str, ...] = ()) -> Iterator[str]:
     """Within the block, loads and stores are those of a loop whose iterations do not meet (if
-    `independent`), and which is not to be interleaved (if `busy`).
+    `independent`), and of which more is `said` to LLVM.
 
     Gives what the loop's branch must carry to say so.
     """
@@ -168,8 +173,7 @@ def _hints(code: Code, independent: bool, busy: bool = False) -> Iterator[str]:
         group = code.unit.node("distinct !{ }")
         code.group = f", !llvm.access.group !{group}"
         hints.append(code.unit.node(f'!{{!"llvm.loop.parallel_accesses", !{group}}}'))
-    if busy:
-        hints.append(code.unit.node('!{!"llvm.loop.interleave.count", i32 1}'))
+    hints += (code.unit.node(text) for text in said)
     if hints:
         listed = ", ".join(f"!{n}" for n in hints)
         yield f", !llvm.loop !{code.unit.node('distinct !{{}, ' + listed + '}')}"
@@ -204,9 +208,7 @@ def _loop(
     index = _Index(code, body.args[0], code.read(steps[0]), code.read(steps[1]), before)
     loop = index.enter(trips, done)
     phis = [_phi(code, v) for v in body.args[1:]]
-    code.loops += 1
-    yields = region(code, body)
-    code.loops -= 1
+    yields = _iteration(code, body, moving.of_loop(code, body, steps, index.counter[1]))
     for i, v in enumerate(sums):
         flags = "" if code.unit.strict else " reassoc"
         yields[i] = code.value(f"fadd{flags} {VALUE[v.scalar]} {code.names[v]}, {yields[i]}")
@@ -219,6 +221,20 @@ def _loop(
     for out, first, last in zip(outs, firsts, yields, strict=True):
         cases = f"[ {first}, %{before} ], [ {last}, %{end} ]"
         code.bind(out, code.value(f"phi {VALUE[out.scalar]} {cases}"))
+
+
+def _iteration(code: Code, body: Region, loop: moving.Moving) -> list[str]:
+    """Emits the body of a counted loop, and gives what it yields."""
+    outer = code.moving
+    code.loops += 1
+    for op in body.ops:
+        loop.enter(op)
+        operation(code, op)
+    code.loops -= 1
+    code.moving = outer
+    yields = [code.read(y) for y in body.yields]
+    memory.release(code, body.ops)
+    return yields
 
 
 class _Index:

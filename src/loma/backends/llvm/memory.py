@@ -52,7 +52,7 @@ def _gep(code: Code, base: str, content: Type, path: Path) -> str:
         content = content.element
         first, *path_rest = path
         assert not isinstance(first, str), "a field of an array"
-        indices.append(code.typed(first))
+        indices.append(code.index(first))
     else:
         indices.append("i32 0")
         path_rest = list(path)
@@ -64,7 +64,7 @@ def _gep(code: Code, base: str, content: Type, path: Path) -> str:
                 content = layout.structs[name].member(step)
             case ArrayType(element, int()), _:
                 assert not isinstance(step, str), "a field of an array"
-                indices.append(code.typed(step))
+                indices.append(code.index(step))
                 content = element
             case _:
                 raise AssertionError(f"no path {step} into {content}")

@@ -9,7 +9,6 @@ from loma.backends.llvm import abi, control, runtime, runtime_print
 from loma.backends.llvm.code import METADATA, Code, Site, Sites, Unit, entry, internal
 from loma.backends.llvm.effects import analyse, exported
 from loma.backends.llvm.exports import exports
-from loma.backends.llvm.indices import within_bounds
 from loma.backends.llvm.layout import VALUE, Layout
 from loma.backends.llvm.sums import reassociable
 from loma.ir.analysis.clashes import clashes
@@ -72,7 +71,7 @@ def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emi
 def function(unit: Unit, f: Function) -> list[str]:
     """The body of a function, called from loma code and from its entry."""
     sums = frozenset[Op]() if unit.strict else reassociable(f.body)
-    code = Code(unit, f.name, sums, within_bounds(f.body))
+    code = Code(unit, f.name, sums)
     params = ["ptr %ctx"] if f.name in unit.effects.context else []
     for p in f.params:
         name = code.fresh()

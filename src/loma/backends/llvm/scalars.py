@@ -108,11 +108,7 @@ def _shift(code: Code, name: str, spelled: str, width: int, args: list[str]) -> 
 
 
 def _flags(code: Code, op: Apply) -> str:
-    """Contraction of products, reassociation of sums that a loop carries; none in strict mode. No
-    overflow for indices.
-    """
-    if op in code.indices:
-        return " nsw"
+    """Contraction of products, reassociation of sums that a loop carries; none in strict mode."""
     if code.unit.strict or not op.out.scalar.is_float or op.prim.name not in CONTRACTED:
         return ""
     return " reassoc contract" if op in code.sums else " contract"

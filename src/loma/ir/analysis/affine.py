@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loma.ir.nodes import Apply, Const, Operand, Var
@@ -35,7 +35,7 @@ class Affine:
         )
 
 
-def affine(  # noqa: C901 - one dispatch
+def affine(
     x: Operand, index: Var, inside: Mapping[Var, Apply | None]
 ) -> Affine | None:
     """The form of an index expression; `inside` maps what the loop defines to scalar operations
@@ -52,7 +52,11 @@ def affine(  # noqa: C901 - one dispatch
     op = inside[x]
     if op is None or not x.scalar.is_int:
         return None
-    forms = [affine(y, index, inside) for y in op.args]
+    return combined(op, [affine(y, index, inside) for y in op.args])
+
+
+def combined(op: Apply, forms: Sequence[Affine | None]) -> Affine | None:
+    """The form of an operation's result, given those of its arguments."""
     match op.prim, forms:
         case A.ADD, [Affine() as f, Affine() as g]:
             return f.plus(g)
@@ -62,4 +66,5 @@ def affine(  # noqa: C901 - one dispatch
             return f.times(-1)
         case A.MUL, [Affine() as f, Affine(0, {}, k)] | [Affine(0, {}, k), Affine() as f]:
             return f.times(k)
-    return Affine(0, {x: 1}, 0) if all(f is not None and f.scale == 0 for f in forms) else None
+    fixed = all(f is not None and f.scale == 0 for f in forms)
+    return Affine(0, {op.out: 1}, 0) if fixed else None
