@@ -3,8 +3,8 @@
     optimised = run(pipeline.BEFORE_AD, function, module)
 
 Every pass is Function x Module -> Function and leaves the function valid. All keep every value
-exactly, but for those that reassociate sums: `forwards` and `reduce` (in PREPARED, and so in
-FINAL), `gather` and `distribute` (only in DISTINCT).
+exactly, but for those that reassociate sums: `forwards`, `reduce` and `fuse` (in PREPARED, so in
+FINAL), `gather`, `delay` and `distribute` (only in DISTINCT).
 """
 
 from __future__ import annotations
