@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from loma.ir.nodes import Module
+
+DEFAULT_STACK: Final = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,14 @@ class TrapRecord:
     message: str = ""
 
 
+def stack_bytes() -> int:
+    """The bytes of a recursive program's stack; the variable LOMA_STACK, in bytes, sets them."""
+    try:
+        return int(os.environ["LOMA_STACK"])
+    except (KeyError, ValueError):
+        return DEFAULT_STACK
+
+
 class Loaded(Protocol):
     """Machine code in this process."""
 
@@ -47,6 +58,10 @@ class Loaded(Protocol):
 
     def take_error(self) -> TrapRecord | None:
         """The calling thread's record, which is cleared; None when the last call went well."""
+        ...
+
+    def set_stack(self, size: int) -> None:
+        """Bounds the stack on which a recursive program runs, for threads yet to call it."""
         ...
 
     def print_to(self, address: int) -> None:

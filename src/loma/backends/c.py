@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from loma.backends import c_header, c_load, c_print, toolchain
+from loma.backends import c_header, c_load, c_print, c_stack, toolchain
 from loma.backends.base import Backend, Loaded, Options
 from loma.backends.c_runtime import needed_parts, pure_parts, push_pop
 from loma.backends.c_words import KEYWORDS, MACROS, NEEDED, is_reserved
@@ -38,7 +38,7 @@ MATH: Final = {Scalar.F32: "f", Scalar.F64: ""}
 WORDS: Final = (
     KEYWORDS | MACROS
     | {"loma_context", "loma_tape", "loma_growable", "error", "stack_end", "most_bytes"}
-    | {"loma_line", "loma_size"}
+    | {"loma_line", "loma_size", "loma_pack"}
 )
 
 C: Final = Dialect(
@@ -163,6 +163,8 @@ class _Unit:
         parts.append(c_header.ERRORS if self._facts.context else c_header.NO_ERRORS)
         if self._prints:
             parts.append(c_print.HEADER)
+        if self._facts.recursive:
+            parts.append(c_stack.HEADER)
         parts += [self._declaration(f) for f in self._exported()]
         return "\n".join([*parts, c_header.CLOSE])
 
@@ -224,7 +226,9 @@ class _Unit:
             *(INDENT + line for line in [*self._fork(printer), *printer.lines()]),
             "}",
         ]
-        if context and f.exported:
+        if f.name in self._facts.deep and f.exported:
+            lines += self._deep_entry(printer)
+        elif context and f.exported:
             lines += self._entry(printer)
         return "\n".join(piece.text for line in lines for piece in _wrapped(line))
 
@@ -241,6 +245,19 @@ class _Unit:
         call = f"{self._program.called[f.fast]}({given});"
         hand_on = [call, "return;"] if f.signature.result is None else [f"return {call}"]
         return [f"if ({printer.apart(clashes(f))}) {{", *(INDENT + line for line in hand_on), "}"]
+
+    def _deep_entry(self, printer: FunctionPrinter) -> list[str]:
+        """The entry of a function that recurses: the call happens on a stack of its own."""
+        f, public = printer.f, self._public[printer.f.name]
+        result = "" if f.signature.result is None else printer.result
+        zero = f"({result}){{0}}" if isinstance(f.signature.result, StructType) else "0"
+        name = self._supply.fresh(f"{public}_call")
+        fields = list(zip(printer.parameters, printer.given, strict=True))
+        return [
+            *c_stack.entry(name, self._program.called[f.name], result, fields, zero),
+            f"\n{printer.signature(public, False)}",
+            *c_stack.switched(name, printer.given, result, zero),
+        ]
 
     def _entry(self, printer: FunctionPrinter) -> list[str]:
         f = printer.f

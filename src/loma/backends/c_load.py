@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loma.backends.base import TrapRecord
+from loma.backends.base import TrapRecord, stack_bytes
 
 
 class _Error(ctypes.Structure):
@@ -55,6 +55,11 @@ class Library:
         most.restype = ctypes.c_size_t
         return int(most())
 
+    def set_stack(self, size: int) -> None:
+        """Bounds the stack on which a recursive program runs, for threads yet to call it."""
+        if hasattr(self.handle, "loma_stack_size"):
+            ctypes.c_size_t.in_dll(self.handle, "loma_stack_size").value = size
+
     def print_to(self, address: int) -> None:
         """Hands what the program prints to a C function of text and its length."""
         if hasattr(self.handle, "loma_print_to"):
@@ -68,4 +73,6 @@ class Library:
 
 def load(path: Path, symbols: Mapping[str, str], traps: Mapping[str, bool]) -> Library:
     """Loads a library; its file may be removed afterwards."""
-    return Library(dict(symbols), dict(traps), ctypes.CDLL(str(path)))
+    library = Library(dict(symbols), dict(traps), ctypes.CDLL(str(path)))
+    library.set_stack(stack_bytes())
+    return library

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loma.backends import c_print
+from loma.backends import c_print, c_stack
 
 CONTEXT: Final = r"""
 /* A program that stops itself (division by zero, ...) jumps back to the function that the host
@@ -95,14 +95,6 @@ static void loma_leave(loma_context *ctx)
         b = next;
     }
     most_bytes = ctx->most;
-}
-"""
-
-STACK: Final = r"""
-static inline void loma_check_stack(loma_context *ctx, int line)
-{
-    if ((const char *)__builtin_frame_address(0) < ctx->stack_end)
-        loma_trap(ctx, "DEPTH", line, "recursion is too deep");
 }
 """
 
@@ -289,7 +281,7 @@ static inline bool loma_apart(const void *const *addresses, int written, int cou
 
 PARTS: Final = (
     ("loma_context", CONTEXT),
-    ("loma_check_stack", STACK),
+    ("loma_check_stack", c_stack.STACK),
     ("loma_allocate", HEAP),
     ("loma_tape", TAPE),
     ("loma_growable", GROWABLE),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -19,11 +19,13 @@ RECURSIVE_FRAME: Final = 4 * 1024
 class Facts:
     """`context`: functions that can trap or allocate. `recursive`: those on a cycle of calls.
 
-    `heap`: locals that are too large for the stack, or of a computed size.
+    `deep`: the recursive ones, and all that call them. `heap`: locals that are too
+    large for the stack, or of a computed size.
     """
 
     context: frozenset[str]
     recursive: frozenset[str]
+    deep: frozenset[str]
     heap: frozenset[Var]
 
 
@@ -47,11 +49,15 @@ def facts(module: Module) -> Facts:
             or any(isinstance(op, Check | Push | Pop) or _needs_context(op) for op in walk(f.body))
         ):
             context.add(f.name)
-    while True:
-        more = {name for name, called in calls.items() if name not in context and called & context}
-        if not more:
-            return Facts(frozenset(context), recursive, frozenset(heap))
-        context |= more
+    return Facts(_callers(context, calls), recursive, _callers(recursive, calls), frozenset(heap))
+
+
+def _callers(seeds: Iterable[str], calls: Mapping[str, set[str]]) -> frozenset[str]:
+    """The seeds and all that call them, directly or not."""
+    found = frozenset(seeds)
+    while more := {name for name, called in calls.items() if name not in found and called & found}:
+        found |= more
+    return found
 
 
 def _needs_context(op: object) -> bool:

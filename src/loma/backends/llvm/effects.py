@@ -47,11 +47,13 @@ class Effects:
     """Facts about a module.
 
     `context`: functions that can trap or allocate; they take a pointer to the call's context.
-    `recursive`: functions on a cycle of calls. `places`: where each local root lives.
+    `recursive`: functions on a cycle of calls. `deep`: those, and all that call them. `places`:
+    where each local root lives.
     """
 
     context: frozenset[str]
     recursive: frozenset[str]
+    deep: frozenset[str]
     places: Mapping[Var, Place]
 
 
@@ -69,7 +71,8 @@ def analyse(module: Module, layout: Layout) -> Effects:
         places.update(mine)
         if any(p is not Place.STACK for p in mine.values()) or any(_may_trap(op) for op in body):
             context.add(name)
-    return Effects(frozenset(_callers(context, calls)), recursive, places)
+    return Effects(frozenset(_callers(context, calls)), recursive,
+        frozenset(_callers(recursive, calls)), places)
 
 
 def _place_locals(ops: Iterable[Op], layout: Layout, budget: int) -> dict[Var, Place]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from loma.backends.base import TrapRecord
+from loma.backends.base import TrapRecord, stack_bytes
 from loma.backends.llvm import machine
 from loma.backends.llvm.code import Site, entry
 from loma.backends.llvm.runtime import RECORD_BYTES
@@ -57,21 +58,34 @@ class _Record(ctypes.Structure):
 
     _fields_ = [
         ("site", ctypes.c_int32), ("owner", ctypes.c_void_p), ("most", ctypes.c_int64),
-        ("lowest", ctypes.c_void_p)]
+        ("lowest", ctypes.c_void_p), ("hard", ctypes.c_void_p), ("inside", ctypes.c_int32)]
 
 
 class _State(ctypes.Structure):
     """%loma.state of the runtime."""
 
-    _fields_ = [("ready", ctypes.c_int32), ("key", ctypes.c_int32), ("limit", ctypes.c_int64)]
+    _fields_ = [
+        ("ready", ctypes.c_int32), ("key", ctypes.c_int32), ("limit", ctypes.c_int64),
+        ("stack", ctypes.c_int64), ("stack_key", ctypes.c_int32)]
 
 
-assert ctypes.sizeof(_Record) <= RECORD_BYTES
+assert ctypes.sizeof(_Record) <= MESSAGE < RECORD_BYTES
 
 
 @cache
 def record_key() -> int:
     """The pthread key of the error records, one for the whole process (keys are few)."""
+    return _new_key()
+
+
+@cache
+def stack_key() -> int:
+    """The pthread key of the stacks of recursive programs."""
+    return _new_key()
+
+
+def _new_key() -> int:
+    """A pthread key for memory that is freed when its thread ends."""
     key = ctypes.c_uint32()
     libc = ctypes.CDLL(None)
     if libc.pthread_key_create(ctypes.byref(key), ctypes.cast(libc.free, ctypes.c_void_p)) != 0:
@@ -79,11 +93,17 @@ def record_key() -> int:
     return key.value
 
 
+@cache
+def _getter() -> Callable[[int], int | None]:
+    """pthread_getspecific."""
+    get = ctypes.CDLL(None).pthread_getspecific
+    get.argtypes, get.restype = [ctypes.c_uint32], ctypes.c_void_p
+    return get
+
+
 def _record() -> _Record | None:
     """The calling thread's record, if it has one."""
-    get = ctypes.CDLL(None).pthread_getspecific
-    get.restype = ctypes.c_void_p
-    address = get(ctypes.c_uint32(record_key()))
+    address = _getter()(record_key())
     return _Record.from_address(address) if address else None
 
 
@@ -144,6 +164,11 @@ class Jitted:
         if self.owner:
             _State.from_address(self.owner).limit = limit
 
+    def set_stack(self, size: int) -> None:
+        """Bounds the stack on which a recursive program runs, for threads yet to call it."""
+        if self.owner:
+            _State.from_address(self.owner).stack = size
+
 
 def load(bundle: Bundle) -> Jitted:
     """Links object code into this process."""
@@ -162,7 +187,9 @@ def load(bundle: Bundle) -> Jitted:
     owner = tracker["loma_state"] if traps else 0
     if owner:
         state = _State.from_address(owner)
-        state.key, state.limit, state.ready = record_key(), default_limit(), 1
+        state.key, state.limit = record_key(), default_limit()
+        state.stack, state.stack_key = stack_bytes(), stack_key()
+        state.ready = 1
     addresses = {name: tracker[entry(name)] for name in bundle.entries}
     printer = tracker["loma_printer"] if bundle.prints else 0
     return Jitted(bundle, addresses, owner, printer, (jit, tracker))

@@ -19,6 +19,7 @@ def initialise() -> None:
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
+    binding.initialize_native_asmparser()
 
 
 def triple() -> str:

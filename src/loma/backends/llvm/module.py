@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from loma.backends.llvm import abi, control, runtime, runtime_print
-from loma.backends.llvm.code import METADATA, Code, Site, Sites, Unit, entry, internal
+from loma.backends.llvm import abi, control, deep, runtime, runtime_print, runtime_stack
+from loma.backends.llvm.code import LIKELY, METADATA, Code, Site, Sites, Unit, entry, internal
 from loma.backends.llvm.effects import analyse, exported
 from loma.backends.llvm.exports import exports
 from loma.backends.llvm.layout import VALUE, Layout
@@ -57,6 +57,8 @@ def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emi
     prints = any("@loma_put_" in line for line in bodies)
     if prints:
         head.append(runtime_print.text(bool(unit.effects.context)))
+    if unit.effects.recursive:
+        head.append(runtime_stack.text(triple))
     head += [*layout.definitions(), *sorted(unit.intrinsics)]
     entries = {f.name: f.name in unit.effects.context for f in callable_}
     if shared:
@@ -105,8 +107,14 @@ def _check_depth(code: Code, f: Function) -> None:
     here = code.value("call ptr @llvm.frameaddress.p0(i32 0)")
     where = code.value("getelementptr %loma.ctx, ptr %ctx, i32 0, i32 6")
     lowest = code.value(f"load ptr, ptr {where}, align 8")
-    deep_enough = code.value(f"icmp ugt ptr {here}, {lowest}")
-    code.trap_unless(deep_enough, code.unit.sites.number(f.span, Trap.DEPTH))
+    enough = code.value(f"icmp ugt ptr {here}, {lowest}")
+    go, low = code.fresh_label("go"), code.fresh_label("low")
+    code.line(f"br i1 {enough}, label %{go}, label %{low}, !prof !{LIKELY}")
+    code.block(low)
+    site = code.unit.sites.number(f.span, Trap.DEPTH)
+    code.line(f"call void @loma_deeper(ptr %ctx, ptr {here}, i32 {site})")
+    code.line(f"br label %{go}")
+    code.block(go)
 
 
 class _Entry:
@@ -135,27 +143,34 @@ class _Entry:
         if self.result is not None:
             self.args.append(f"ptr {self.sret}")
         inner = VALUE[type_of(f.body.yields[0])] if f.body.yields else "void"
+        if f.name in self.unit.effects.deep:
+            return self._deep(result, inner)
         if traps:
             self.args.insert(0, "ptr %ctx")
             self._enter(result)
-        call = f"call {inner} {self._callee()}({', '.join(self.args)})"
+        call = f"call {inner} {self._callee(int(traps))}({', '.join(self.args)})"
         if traps:
             call += " noinline"
         value = code.value(call) if inner != "void" else ""
         if inner == "void":
             code.line(call)
-        if traps:
-            code.line("call void @loma_leave(ptr %ctx, ptr %rec)")
+        code.lines += ["call void @loma_leave(ptr %ctx, ptr %rec)"] * traps
         self._return(result, value)
         return code.finish(
             f"define {result} @{entry(f.name)}({', '.join(self.params)}) nounwind {{")
 
-    def _callee(self) -> str:
+    def _deep(self, result: str, inner: str) -> list[str]:
+        """The entry of a function that recurses."""
+        value, runner = deep.call(self.code, self.args, self._callee(0), inner)
+        self._return(result, value)
+        head = f"define {result} @{entry(self.f.name)}({', '.join(self.params)}) nounwind {{"
+        return [*runner, *self.code.finish(head)]
+
+    def _callee(self, shift: int) -> str:
         """The fast twin's body, unless a written array starts where another argument does."""
         f, context = self.f, self.unit.effects.context
         if not f.fast or (f.name in context) != (f.fast in context):
             return internal(f.name)
-        shift = 1 if f.name in context else 0
         met = "false"
         for i, j in clashes(f):
             other = self.args[j + shift].split()[-1]
@@ -243,11 +258,8 @@ class _Entry:
     def _enter(self, result: str) -> None:
         """Sets up the context and the landing place of traps."""
         code = self.code
-        code.locals.append("%ctx = alloca %loma.ctx, align 16")
-        code.line("%rec = call ptr @loma_enter(ptr %ctx)")
-        jumped = code.value("call i32 @_setjmp(ptr %ctx) returns_twice")
-        first = code.value(f"icmp eq i32 {jumped}, 0")
-        code.line(f"br i1 {first}, label %run, label %trapped")
+        deep.enter(code)
+        code.line("br i1 %first, label %run, label %trapped")
         code.block("trapped")
         code.line("call void @loma_leave(ptr %ctx, ptr %rec)")
         if self.result is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from loma.backends.base import DEFAULT_STACK
+
 # Of the physical memory, for the tapes and heap arrays of one call.
 DEFAULT_LIMIT_PERCENT: Final = 80
 
@@ -18,6 +20,10 @@ define internal void @loma_init() nounwind #2 {
   %limit = mul i64 %part, @PERCENT@
   %limitp = getelementptr %loma.state, ptr @loma_state, i32 0, i32 2
   store i64 %limit, ptr %limitp
+  %stackp = getelementptr %loma.state, ptr @loma_state, i32 0, i32 3
+  store i64 @STACK@, ptr %stackp
+  %stackkeyp = getelementptr %loma.state, ptr @loma_state, i32 0, i32 4
+  %r1 = call i32 @pthread_key_create(ptr %stackkeyp, ptr @free)
   store atomic i32 1, ptr @loma_state release, align 4
   ret void
 }
@@ -126,4 +132,4 @@ go:
 done:
   ret void
 }
-""".replace("@PERCENT@", str(DEFAULT_LIMIT_PERCENT))
+""".replace("@PERCENT@", str(DEFAULT_LIMIT_PERCENT)).replace("@STACK@", str(DEFAULT_STACK))
