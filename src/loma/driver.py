@@ -43,7 +43,7 @@ from loma.ir.nodes import (
     StoreRef,
     While,
 )
-from loma.ir.traverse import regions, walk
+from loma.ir.traverse import is_parallel, regions, walk
 from loma.ir.types import F32, Scalar, TapeType
 from loma.opt import induction, outline, pipeline, promote, raise_accum, raise_loops
 
@@ -102,8 +102,8 @@ def differentiated(
     work = _Derivation(program, fast)
     raise_all(
         [
-            derivatives.race(r.write.span, name, r.write.root.name, r.other.span)
-            for name, r in work.races()
+            derivatives.race(r.write.span, name, r.write.root.name, r.other.span, kernel)
+            for name, kernel, r in work.races()
             if r.proven
         ],
         program.source,
@@ -153,8 +153,8 @@ def assumptions(program: typed.Module) -> list[Diagnostic]:
     decided.
     """
     found = [
-        derivatives.assumption(r.write.span, name, r.write.root.name, r.other.span)
-        for name, r in _Derivation(program, fast=True).races()
+        derivatives.assumption(r.write.span, name, r.write.root.name, r.other.span, kernel)
+        for name, kernel, r in _Derivation(program, fast=True).races()
         if not r.proven
     ]
     return list({(d.message, d.span): d for d in found}.values())
@@ -213,10 +213,14 @@ class _Derivation:
                     todo.append(self.function(op.function))
         return found
 
-    def races(self) -> list[tuple[str, Race]]:
-        """The conflicts between the threads of the file's own kernels, by kernel."""
-        kernels = [f.name for f in self.program.functions.values() if f.signature.simd]
-        return [(name, race) for name in kernels for race in races(self.prepare(name))]
+    def races(self) -> list[tuple[str, bool, Race]]:
+        """The conflicts between the threads of the file's own kernels, and between the rounds of
+        its parallel loops, by function; whether that is a kernel.
+        """
+        own = [f for f in self.module.functions.values() if any(map(is_parallel, walk(f.body)))]
+        return [
+            (f.name, f.signature.simd, race) for f in own for race in races(self.prepare(f.name))
+        ]
 
     # Derivatives.
 

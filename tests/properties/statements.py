@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from properties import tuples
 from properties.calls import Caller, Page
@@ -16,6 +17,7 @@ from properties.expressions import (
     literal,
     operand,
 )
+from properties.rounds import parallel_loop
 from properties.scope import FLOAT, INT, LENGTH, Place, Scope, Variable, spelled
 
 from loma.ir.types import ArrayType, StructType, Type
@@ -64,6 +66,7 @@ class Writer(Caller):
             choices += [(self.branch, 3)]
             if s.loops < MAX_LOOPS:
                 choices += [(self.counted_while, 2), (self.data_while, 1), (self.for_loop, 2)]
+                choices += [(partial(parallel_loop, self), 2)]
             if "early_return" in self.features and not s.kernel:
                 choices += [(self.early_return, 1)]
         writers, weights = zip(*choices, strict=True)

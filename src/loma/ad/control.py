@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -57,6 +58,10 @@ class ReversedLoop:
 class ControlRules(CallRules):
     """What holds regions."""
 
+    @abstractmethod
+    def unordered(self, op: For, env: Adjoints) -> list[Op]:
+        """A parallel loop."""
+
     def branch(self, op: If, env: Adjoints) -> list[Op]:
         """The branch that was taken is reversed."""
         seeds = [env.get(v) if self.active(v) else None for v in op.outs]
@@ -91,6 +96,8 @@ class ControlRules(CallRules):
 
     def counted(self, op: For, env: Adjoints) -> list[Op]:
         """The iterations in reverse order."""
+        if op.parallel:
+            return self.unordered(op, env)
         index, *carried = op.body.args
         last = self.loop(op.body, tuple(carried), op.inits, op.outs, env, index)
         if last.is_empty:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loma.ad.adjoints import Adjoints
-from loma.ad.control import ControlRules
+from loma.ad.parallel import ParallelRules
 from loma.ad.rules import pull_back
 from loma.ir.nodes import (
     Accum,
@@ -39,7 +39,7 @@ from loma.ir.nodes import (
 )
 
 
-class Sweep(ControlRules):
+class Sweep(ParallelRules):
     """The reverse transform of one body: the walk over its operations."""
 
     def sweep(

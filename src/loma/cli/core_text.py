@@ -110,6 +110,7 @@ class _Printer:
             case For(start, count, step, inits, body, outs):
                 bounds = (f"{self.operand(x)}" for x in (start, count, step))
                 head = "for start={} count={} step={}".format(*bounds)
+                head = f"parallel {head}" if op.parallel else head
                 regions = [(self.entry("do", body, inits), body)]
             case While(inits, cond, body, outs):
                 head = "while"

@@ -49,6 +49,9 @@ class _Printer:
             case T.While(cond, body, limit):
                 hint = "" if limit is None else f"  # max_iter {limit}"
                 return [f"while {self.expr(cond)}:{hint}", *self.block(body)]
+            case T.For(symbol, _, stop, _, body) if s.parallel:
+                head = f"for {symbol.name} : {self.type(symbol.type)} in parallel"
+                return [f"{head}({self.expr(stop)}):", *self.block(body)]
             case T.For(symbol, start, stop, step, body):
                 bounds = f"{self.expr(start)}, {self.expr(stop)}, {step}"
                 return [

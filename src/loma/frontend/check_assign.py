@@ -5,6 +5,7 @@ from __future__ import annotations
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_infer import Inference
+from loma.frontend.check_parallel import check_written
 from loma.frontend.check_places import is_memory, is_place
 from loma.frontend.check_scope import Entry
 from loma.frontend.check_tuples import IGNORED, is_ignored, shaped, unpack, unpack_value
@@ -176,8 +177,11 @@ class Assignments(Inference):
     def _target(self, s: surface.Node, e: surface.Expr) -> typed.Expr | None:
         """A place that is written."""
         if isinstance(e, surface.Name):
-            return self.variable(e, s) if self.writable(e) else None
+            found = self.variable(e, s) if self.writable(e) else None
+            return found if check_written(self, found) else None
         target = self.expr(e)
+        if not check_written(self, target):
+            return None
         made = target is not None and not is_memory(target)
         if (made or not is_place(e)) and not isinstance(e, surface.Bad):
             self.report(codes.not_assignable(s, e.span))

@@ -10,6 +10,7 @@ from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_fits import fits
 from loma.frontend.check_methods import MethodChecker
+from loma.frontend.check_parallel import check_outputs
 from loma.frontend.check_places import is_memory, is_place, overlap
 from loma.frontend.check_scope import Context
 from loma.frontend.check_tuples import shaped
@@ -89,6 +90,7 @@ class CallChecker(MethodChecker):
         if len(args) < len(done) or (outputs and not statement) or signature.simd:
             return None
         self._check_outputs(e, function, args, signature)
+        check_outputs(self, args, signature)
         return typed.Call(function, args, signature.result, span=e.span)
 
     def _keywords(self, e: surface.Call) -> bool:

@@ -79,6 +79,7 @@ class Scope:
     """The names that are visible, block within block."""
 
     def __init__(self) -> None:
+        self.fence = 0  # the blocks below it are outside of the parallel loop that we are in
         self.blocks: list[dict[str, Entry]] = [{}]
         self.ended: dict[str, Span] = {}
         self.order: list[str] = []
@@ -90,6 +91,19 @@ class Scope:
         yield
         for name, entry in self.blocks.pop().items():
             self.ended[name] = entry.declaration.span
+
+    @contextmanager
+    def rounds(self) -> Iterator[None]:
+        """A block that is the body of a parallel loop."""
+        outer, self.fence = self.fence, len(self.blocks)
+        with self.block():
+            yield
+        self.fence = outer
+
+    def is_shared(self, symbol: typed.Symbol) -> bool:
+        """Whether a variable lies outside of the parallel loop that we are in."""
+        blocks = self.blocks[: self.fence]
+        return any(entry.symbol is symbol for block in blocks for entry in block.values())
 
     def find(self, name: str) -> Entry | None:
         """What a name means here."""

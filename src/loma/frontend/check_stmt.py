@@ -9,6 +9,7 @@ from loma.frontend import surface, typed
 from loma.frontend.check_assign import Assignments
 from loma.frontend.check_call import STATEMENTS
 from loma.frontend.check_construct import fill, fill_array
+from loma.frontend.check_parallel import check_written
 from loma.frontend.check_places import is_place
 from loma.frontend.check_reduce import bounds, reduction
 from loma.frontend.check_scope import Entry
@@ -18,6 +19,7 @@ from loma.frontend.check_types import grows
 from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import flow as codes
 from loma.frontend.codes import names as name_codes
+from loma.frontend.codes import parallel as parallel_codes
 from loma.frontend.codes import types as type_codes
 from loma.frontend.flow import assigned_by, check_reachable, falls_through
 from loma.ir.nodes import Signature
@@ -139,20 +141,30 @@ class FunctionChecker(Assignments):
         return done
 
     def _jump(self, s: typed.Break | typed.Continue, word: str) -> typed.Stmt | None:
-        if self.loops:
+        if self.loops or (self.scope.fence and word == "continue"):
             return s
+        if self.scope.fence:
+            self.report(parallel_codes.left(s.span, word))
+            return None
         self.report(codes.outside_loop(s.span, word))
         return None
 
     def _for(self, s: surface.For) -> typed.Stmt | None:
         index, (start, stop) = bounds(self, s.start, s.stop)
         symbol = typed.Symbol(s.name, index, s.span)
-        with self.scope.block():
+        with self.scope.rounds() if s.parallel else self.scope.block():
             self.declare(s.name, Entry(symbol, s, counter=True), _first_line(s.span))
-            body = self._loop(s.body)
+            body = self._rounds(s.body) if s.parallel else self._loop(s.body)
         if start is None or stop is None:
             return None
-        return typed.For(symbol, start, stop, s.step, body, span=s.span)
+        return typed.For(symbol, start, stop, s.step, body, s.parallel, span=s.span)
+
+    def _rounds(self, body: tuple[surface.Stmt, ...]) -> tuple[typed.Stmt, ...]:
+        """The body of a parallel loop: loops around it cannot be left from there."""
+        outer, self.loops = self.loops, 0
+        done = self.inner(body)
+        self.loops = outer
+        return done
 
     def reduction(self, e: surface.Reduce) -> typed.Expr | None:
         """A reduction over a range."""
@@ -234,6 +246,9 @@ class FunctionChecker(Assignments):
         return None
 
     def _return(self, s: surface.Return) -> typed.Stmt | None:
+        if self.scope.fence:
+            self.report(parallel_codes.left(s.span, "return"))
+            return None
         value = None if s.value is None else self._returned(s.value)
         if s.value is not None and value is None:
             return None
@@ -300,6 +315,8 @@ class FunctionChecker(Assignments):
         if tape is not None and tape.type is not TAPE:
             self.report(call_codes.not_a_tape(e, e.args[0].span, self.types.text(tape.type)))
             tape = None
+        if tape is not None and not check_written(self, tape):
+            return None
         rest = [self._framed(e, x) for x in e.args[1:]]
         values = tuple([v for v in rest if v is not None])
         if tape is None or len(values) < len(rest):
@@ -319,6 +336,8 @@ class FunctionChecker(Assignments):
             return None
         if e.function == "push":
             return self.settled(value, value.type)
+        if not check_written(self, value):
+            return None
         if not self.writable(operand):
             if not is_place(operand):
                 self.report(call_codes.not_a_place(e, operand.span, "place"))

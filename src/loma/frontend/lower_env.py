@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -34,6 +34,13 @@ class Env:
         self._values[symbol] = value
         yield
         del self._values[symbol]
+
+    @contextmanager
+    def hidden(self, symbols: Iterable[Symbol]) -> Iterator[None]:
+        """Variables that lie in memory for a while."""
+        values = {symbol: self._values.pop(symbol) for symbol in symbols}
+        yield
+        self._values |= values
 
     @contextmanager
     def branch(self) -> Iterator[dict[Symbol, Operand]]:

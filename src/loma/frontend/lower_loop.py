@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from loma.frontend.lower_env import Exits
+from loma.frontend.lower_env import Exits, same
 from loma.frontend.lower_flow import mentioned
 from loma.frontend.lower_range import rounds
 from loma.frontend.lower_stmt import Statements
@@ -37,6 +37,8 @@ class Loops(Statements):
         match s:
             case While():
                 self._while(s, exits)
+            case For(parallel=True):
+                self._parallel(s, exits)
             case For():
                 go = self._flag(s.body, exits)
                 if go is None:
@@ -133,6 +135,27 @@ class Loops(Statements):
         outs = self._bind(carried)
         body = self.b.region(ops, yields, (index, *args))
         self.b.emit(core.For(start, count, step, inits, body, outs, span=s.span))
+
+    def _parallel(self, s: For, exits: Exits) -> None:
+        """A loop that carries nothing: a scalar that its rounds add to lies in memory."""
+        start, count, step = rounds(self, s)
+        cells: dict[Symbol, Var] = {}
+        for symbol in self._carried(s.body, None, exits):
+            assert isinstance(symbol.type, Scalar), "scalars are values"
+            cells[symbol] = self.local(symbol.type, symbol.name)
+            if not same(self.env[symbol], const(0, symbol.type)):
+                self.b.store(cells[symbol], (), self.env[symbol])
+        index = Var(s.symbol.name, step.type)
+        self.roots |= cells
+        with self.env.hidden(cells), self.b.nested() as ops, self.env.branch():
+            self.env[s.symbol] = index
+            self.block(s.body, exits.looped(None))
+        body = self.b.region(ops, (), (index,))
+        self.b.emit(core.For(start, count, step, (), body, (), span=s.span, parallel=True))
+        self.b.span = s.span
+        for symbol, cell in cells.items():
+            del self.roots[symbol]
+            self.env[symbol] = self.b.load(cell, (), symbol.name)
 
     def _interrupted_for(self, s: For, go: Symbol, exits: Exits) -> None:
         start, count, step = rounds(self, s)

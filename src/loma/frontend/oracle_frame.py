@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import assert_never
@@ -236,7 +236,10 @@ class Frame:
 
     def loop_for(self, s: T.For) -> Leave | None:
         """Runs a counted loop; each round has a fresh variable."""
-        for i in range(self.index(s.start), self.index(s.stop), s.step):
+        rounds: Iterable[int] = range(self.index(s.start), self.index(s.stop), s.step)
+        if s.parallel:
+            rounds = self.world.order(max(self.index(s.stop), 0))
+        for i in rounds:
             self.places[s.symbol] = Cell(i)
             leave = self.block(s.body)
             if leave is Leave.RETURN:

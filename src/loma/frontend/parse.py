@@ -272,6 +272,11 @@ class Parser(ClassParser):
                 self.identifier(name, self.span(target))
                 start, stop, step = bounds(self, given)
                 return (surface.For(name, start, stop, step, self.block(node.body), span=span),)
+            case ast.For(ast.Name(name) as target, ast.Call(ast.Name("parallel"), [count], [])):
+                self.identifier(name, self.span(target))
+                zero, stop, step = bounds(self, [count])
+                body = self.block(node.body)
+                return (surface.For(name, zero, stop, step, body, parallel=True, span=span),)
             case ast.For(ast.Name()):
                 self.report(constructs.for_form(self.span(node.iter)))
             case _:

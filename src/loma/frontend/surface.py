@@ -259,13 +259,14 @@ class While(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class For(Node):
-    """for name in range(start, stop, step)."""
+    """for name in range(start, stop, step), or in parallel(stop)."""
 
     name: str
     start: Expr
     stop: Expr
     step: int
     body: tuple[Stmt, ...]
+    parallel: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

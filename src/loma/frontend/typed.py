@@ -217,7 +217,8 @@ class While(Node):
 class For(Node):
     """for symbol in range(start, stop, step): bounds are evaluated once; step is a nonzero literal.
 
-    The symbol is a fresh variable; assigning to it in the body is an error.
+    The symbol is a fresh variable; assigning to it in the body is an error. `parallel`: for symbol
+    in parallel(stop); the rounds are unordered and assign no scalar from outside.
     """
 
     symbol: Symbol
@@ -225,6 +226,7 @@ class For(Node):
     stop: Expr
     step: int
     body: tuple[Stmt, ...]
+    parallel: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -180,6 +180,7 @@ class Count(Stmt):
     step: int
     body: Block
     stop: Expr | None = None
+    parallel: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@
               | Print(text)                                      shows text to the user
               | Call(function, args) -> outs
               | If(cond, then, orelse) -> outs
-              | For(count, start, step, inits, body) -> outs
+              | For(count, start, step, inits, body) -> outs   a parallel one carries nothing
               | While(inits, cond, body) -> outs
               | Parallel(count, body) -> outs                    outs are sums over the iterations
 
@@ -241,6 +241,9 @@ class For(Node):
     `count`, `start` have the index's type; `step` is a nonzero literal of that type. The body
     yields the next carried values. An `independent` loop has no nested loop, and no iteration
     reads or writes what another one writes. A `short` one is expected to run a few times at most.
+    reads or writes what another one writes. The iterations of a `parallel` loop may run in any
+    order, or at once, which is how the program wrote them: it carries no values, starts at 0,
+    steps by 1, and what iterations share they only read or add to.
     """
 
     start: Operand
@@ -251,6 +254,7 @@ class For(Node):
     outs: tuple[Var, ...]
     independent: bool = field(default=False, kw_only=True)
     short: bool = field(default=False, kw_only=True)
+    parallel: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Final
 
@@ -291,11 +292,24 @@ class _Printer:
         return [*out, Line("else:", s.span), *indented(orelse)]
 
     def _count(self, s: T.Count) -> list[Line]:
-        bounds = self._range(s)
-        with self._supply.scope():
+        bounds = self._rounds(s)
+        with self._supply.scope(), self._threaded(s.parallel):
             name = self._name(s.index, s.index.name)
             body = self._block(s.body) or [Line("pass", s.span)]
-        return [Line(f"for {name} in range({bounds}):", s.span), *indented(body)]
+        return [Line(f"for {name} in {bounds}:", s.span), *indented(body)]
+
+    @contextmanager
+    def _threaded(self, parallel: bool) -> Iterator[None]:
+        """A block in which additions to memory are atomic if the rounds around it are unordered."""
+        outside = self._atomic
+        self._atomic = outside or parallel
+        yield
+        self._atomic = outside
+
+    def _rounds(self, s: T.Count) -> str:
+        if s.parallel:
+            return f"parallel({self._expr.of(s.count if s.stop is None else s.stop)})"
+        return f"range({self._range(s)})"
 
     def _range(self, s: T.Count) -> str:
         show = self._expr

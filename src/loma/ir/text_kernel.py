@@ -10,6 +10,7 @@ from loma.ir.nodes import (
     Accum,
     Apply,
     Call,
+    For,
     Function,
     Load,
     LoadRef,
@@ -25,8 +26,18 @@ from loma.ir.traverse import walk
 
 
 def called_from_kernels(module: Module) -> frozenset[str]:
-    """The kernels, and all that they call: there, additions to memory are atomic."""
+    """The kernels, what parallel loops call, and all that these call: there, additions to memory
+    are atomic.
+    """
     todo = [f.name for f in module.functions.values() if f.signature.simd]
+    todo += [
+        op.function
+        for f in module.functions.values()
+        for loop in walk(f.body)
+        if isinstance(loop, For) and loop.parallel
+        for op in walk(loop.body)
+        if isinstance(op, Call)
+    ]
     found: set[str] = set()
     while todo:
         name = todo.pop()

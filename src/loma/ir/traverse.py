@@ -60,6 +60,11 @@ def regions(op: Op) -> tuple[Region, ...]:
             return ()
 
 
+def is_parallel(op: Op) -> bool:
+    """Whether the iterations of an operation are unordered."""
+    return isinstance(op, Parallel) or (isinstance(op, For) and op.parallel)
+
+
 def operands(op: Op) -> tuple[Operand, ...]:  # noqa: C901 - one dispatch
     """What an operation reads directly: values and roots (not what its regions read)."""
     match op:

@@ -368,7 +368,10 @@ class _Unssa:
         last = None if stop is None else self._bound(stop)
         self._enter(op, tuple(carried))
         body = self._block(op.body, carried)
-        self._out.append(T.Count(index, start, count, int(op.step.value), body, last, span=op.span))
+        step = int(op.step.value)
+        self._out.append(
+            T.Count(index, start, count, step, body, last, op.parallel, span=op.span)
+        )
 
     def _bound(self, x: Operand) -> T.Expr:
         """A loop bound: a variable or a literal where the target evaluates it at each trip."""

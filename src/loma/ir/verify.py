@@ -324,6 +324,7 @@ class Verifier:
         )
         self.need(op.step.value != 0, "the step is zero")
         self.need(inits == self._outs(op), "a For carries other types than it gives")
+        self.need(not (op.parallel and inits), "a parallel For carries values")
         self.region(op.body, (start, *inits), inits)
 
     def _while(self, op: core.While) -> None:

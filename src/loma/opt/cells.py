@@ -15,7 +15,6 @@ from loma.ir.nodes import (
     Load,
     Module,
     Op,
-    Parallel,
     Path,
     Region,
     Store,
@@ -23,7 +22,7 @@ from loma.ir.nodes import (
     View,
     While,
 )
-from loma.ir.traverse import operands, regions
+from loma.ir.traverse import is_parallel, operands, regions
 from loma.ir.types import ArrayType, Scalar, StructType
 
 Cell: TypeAlias = tuple[Var, tuple[str | int, ...]]
@@ -93,8 +92,8 @@ def _in_bounds(path: Path, root: Var, module: Module) -> bool:
 
 
 class _Scan:
-    """One walk; a barrier is a region whose writes cannot become results (a Parallel, a While's
-    condition).
+    """One walk; a barrier is a region whose writes cannot become results (that of a Parallel or of
+    a parallel loop, a While's condition).
     """
 
     def __init__(self, function: Function, params: frozenset[Var]) -> None:
@@ -124,7 +123,7 @@ class _Scan:
         for op in region.ops:
             self.use(op, barrier, written)
             for inner in regions(op):
-                closed = isinstance(op, Parallel) or (isinstance(op, While) and inner is op.cond)
+                closed = is_parallel(op) or (isinstance(op, While) and inner is op.cond)
                 self.region(inner, inner if closed else barrier)
                 written |= self.cells.written[inner]
         self.cells.written[region] = written

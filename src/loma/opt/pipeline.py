@@ -34,6 +34,7 @@ from loma.opt import (
     raise_loops,
     ranges,
     reduce,
+    serial,
 )
 
 Pass: TypeAlias = Callable[[Function, Module], Function]
@@ -84,6 +85,7 @@ BEFORE_AD: Final[tuple[Pass, ...]] = (
 AFTER_AD: Final[tuple[Pass, ...]] = (promote.run, tidy, induction.run, hoist.run, cse.run, dce.run)
 STRICT: Final[tuple[Pass, ...]] = (
     inline.run,
+    serial.run,
     promote.run,
     tidy,
     promote.promote_params,
@@ -98,6 +100,7 @@ STRICT: Final[tuple[Pass, ...]] = (
 )
 """FINAL without what reassociates."""
 PREPARED: Final[tuple[Pass, ...]] = (
+    serial.run,
     forwards.run,
     reduce.run,
     promote.promote_params,
@@ -109,6 +112,7 @@ PREPARED: Final[tuple[Pass, ...]] = (
 """The rest of FINAL, for a function that has been through BEFORE_AD."""
 FINAL: Final[tuple[Pass, ...]] = (
     inline.run,
+    serial.run,
     promote.run,
     tidy,
     promote.promote_params,

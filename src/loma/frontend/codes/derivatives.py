@@ -56,23 +56,30 @@ def too_many_orders(span: Span, name: str) -> Finding:
                    help="differentiate fewer times")
 
 
-def race(span: Span, kernel: str, root: str, other: Span) -> Finding:
-    """A kernel whose threads read what other threads write.
+def race(span: Span, function: str, root: str, other: Span, kernel: bool = True) -> Finding:
+    """A kernel whose threads read what other threads write, or such a parallel loop.
 
-    Threads run in any order, or at once.
+    Threads run in any order, or at once, and so do the rounds of a loop over `parallel`.
 
         @simd
         def k(x : InOut[Array[float]]):
             i : int = thread_id()
             x[i] = x[i + 1]
     """
-    return finding("E0605", f"threads of `{kernel}` read what other threads write to `{root}`",
-                   other, "another thread writes this", notes=((span, "the write is here"),),
-                   help="write to another array, or split the kernel in two")
+    if kernel:
+        who, other_, what = f"threads of `{function}`", "thread", "kernel"
+    else:
+        who, other_, what = "rounds of a parallel loop", "round", "loop"
+    return finding("E0605", f"{who} read what other {other_}s write to `{root}`",
+                   other, f"another {other_} writes this", notes=((span, "the write is here"),),
+                   help=f"write to another array, or split the {what} in two")
 
 
-def assumption(span: Span, kernel: str, root: str, other: Span) -> Diagnostic:
+def assumption(
+    span: Span, function: str, root: str, other: Span, kernel: bool = True
+) -> Diagnostic:
     """The remark that threads are taken to be independent, which could not be proven."""
-    return Diagnostic("R0605", f"assumed: no thread of `{kernel}` touches an element of `{root}` "
-                      "that another thread writes", other, "cannot be decided here",
+    who, another = ("thread", "thread") if kernel else ("round of a parallel loop", "round")
+    return Diagnostic("R0605", f"assumed: no {who} of `{function}` touches an element of `{root}` "
+                      f"that another {another} writes", other, "cannot be decided here",
                       notes=((span, "the write is here"),))

@@ -8,6 +8,7 @@ from loma.diagnostics import Span
 from loma.frontend.codes.base import finding
 from loma.frontend.errors import Finding
 
+NUMBERS: Final = ("float", "int", "f32", "f64", "i32", "i64")
 FORM: Final = "write it as `sum(x[i] for i in range(n))`; nest a second one: `sum(sum(...) ...)`"
 
 
@@ -38,3 +39,37 @@ def reduced(span: Span, kind: str, found: str) -> Finding:
     """
     return finding("E0902", f"`{kind}` takes numbers", span, f"this is `{found}`",
                    "reduce a member or an element")
+
+
+def shared_written(span: Span, name: str, kind: str) -> Finding:
+    """An assignment inside a parallel loop to a variable from outside of it.
+
+    All rounds would write it, in no order. They may add to a number with `atomic_add`, and write
+    elements of their own to arrays.
+
+        def f(x : In[Array[float]], n : In[int]) -> float:
+            s : float
+            for i in parallel(n):
+                s = s + x[i]
+            return s
+    """
+    adds = f"add to it with `atomic_add({name}, ...)`, or write `sum(... for i in range(n))`"
+    return finding("E0903", f"all rounds of this parallel loop share `{name}`", span,
+                   f"it is one `{kind}` from outside of the loop",
+                   adds if kind in NUMBERS else "declare it inside the loop, or use an array")
+
+
+def left(span: Span, word: str) -> Finding:
+    """A `return` or `break` that leaves a parallel loop.
+
+    There is no first round, and no last one. `continue` ends a round.
+
+        def f(x : In[Array[float]], n : In[int], y : Out[Array[float]]):
+            for i in parallel(n):
+                if x[i] < 0.0:
+                    break
+                y[i] = sqrt(x[i])
+    """
+    return finding("E0904", f"`{word}` leaves a parallel loop", span,
+                   "all of its rounds run, in no order",
+                   "use `range` for a loop that ends early, or `continue` to end a round")

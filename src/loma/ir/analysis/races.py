@@ -1,4 +1,5 @@
-"""Whether the threads of a kernel are independent: no thread reads what another one writes.
+"""Whether the threads of a kernel, or the rounds of a parallel loop, are independent: none reads
+what another one writes.
 
 Reverse mode runs the threads one by one, forward and back, which is right only for independent
 threads. A conflict is *proven* where two plain statements of every thread meet at a known
@@ -8,7 +9,7 @@ as such.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,15 +23,15 @@ from loma.ir.nodes import (
     Function,
     Load,
     LoadRef,
+    Op,
     Operand,
-    Parallel,
     Path,
     Region,
     Store,
     Var,
     View,
 )
-from loma.ir.traverse import bound, regions, walk
+from loma.ir.traverse import bound, is_parallel, regions, walk
 
 
 class Meeting(Enum):
@@ -62,23 +63,31 @@ class Race:
     other: Access
 
 
-def races(kernel: Function) -> list[Race]:
-    """The conflicts between threads of a kernel that are proven or cannot be ruled out."""
-    threads = next((op for op in kernel.body.ops if isinstance(op, Parallel)), None)
-    if threads is None:
-        return []
-    return list(_Kernel(kernel, threads).races())
+def races(f: Function) -> list[Race]:
+    """The conflicts between threads of a kernel, or iterations of parallel loops, that are proven
+    or cannot be ruled out.
+    """
+    base = bases(f.body)
+    return [race for op in walk(f.body) if is_parallel(op) for race in meetings(op, base)]
 
 
-class _Kernel:
-    def __init__(self, kernel: Function, threads: Parallel) -> None:
-        self.thread = threads.body.args[0]
-        self.base = bases(kernel.body)
-        self.inside: dict[Var, Apply | None] = dict.fromkeys(bound(threads.body))
-        self.defs = {op.out: op for op in walk(threads.body) if isinstance(op, View | LoadRef)}
-        self.inside.update((op.out, op) for op in walk(threads.body) if isinstance(op, Apply))
-        self.private = {op.out for op in walk(threads.body) if isinstance(op, Alloc)}
-        self.accesses = list(self.collect(threads.body, True))
+def meetings(loop: Op, base: Mapping[Var, Var]) -> Iterator[Race]:
+    """The conflicts between the iterations of one loop; `base` as in `roots.bases`."""
+    (body,) = regions(loop)
+    yield from _Threads(body, base).races()
+
+
+class _Threads:
+    def __init__(self, body: Region, base: Mapping[Var, Var]) -> None:
+        self.thread = body.args[0]
+        self.base = base
+        self.inside: dict[Var, Apply | None] = dict.fromkeys(bound(body))
+        self.defs = {op.out: op for op in walk(body) if isinstance(op, View | LoadRef)}
+        self.inside.update((op.out, op) for op in walk(body) if isinstance(op, Apply))
+        self.private = {op.out for op in walk(body) if isinstance(op, Alloc)}
+        self.accesses: dict[Var, list[Access]] = {}
+        for access in self.collect(body, True):
+            self.accesses.setdefault(access.root, []).append(access)
 
     def collect(self, region: Region, sure: bool) -> Iterator[Access]:
         """The accesses to memory that threads share, in order."""
@@ -105,16 +114,20 @@ class _Kernel:
 
     def races(self) -> Iterator[Race]:
         """Each pair of a write and a read, or of a plain write and any write, that may meet."""
-        for i, a in enumerate(self.accesses):
-            for b in self.accesses[i:]:
-                if a.root is not b.root or not (a.writes or b.writes) or (a.adds and b.adds):
-                    continue
-                meeting = self.meeting(a.path, b.path)
-                if meeting is not Meeting.NEVER:
-                    write, other = (a, b) if a.writes else (b, a)
-                    reads = not other.writes
-                    sure = meeting is Meeting.ALWAYS and a.sure and b.sure and reads
-                    yield Race(sure, write, other)
+        for accesses in self.accesses.values():
+            if any(a.writes for a in accesses):
+                for i, a in enumerate(accesses):
+                    for b in accesses[i:]:
+                        if (a.writes or b.writes) and not (a.adds and b.adds):
+                            yield from self.pair(a, b)
+
+    def pair(self, a: Access, b: Access) -> Iterator[Race]:
+        """The race of two accesses to one root, if there may be one."""
+        meeting = self.meeting(a.path, b.path)
+        if meeting is not Meeting.NEVER:
+            write, other = (a, b) if a.writes else (b, a)
+            sure = meeting is Meeting.ALWAYS and a.sure and b.sure and not other.writes
+            yield Race(sure, write, other)
 
     def meeting(self, p: Path, q: Path) -> Meeting:
         """How two paths from one root relate in different threads."""
