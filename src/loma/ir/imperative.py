@@ -19,6 +19,7 @@ from typing import TypeAlias, assert_never
 
 from loma.diagnostics import NOWHERE, Span
 from loma.ir.nodes import Const, Trap, Var
+from loma.ir.prims import arithmetic as A
 from loma.ir.prims.record import Prim
 from loma.ir.types import Scalar, Type
 
@@ -321,3 +322,17 @@ def scalar_type(e: Expr) -> Scalar:
             return e.type
         case _:
             return e.type
+
+
+def logical(outs: tuple[Var, ...], cond: Expr, then: Block, orelse: Block) -> Expr | None:
+    """`cond and e` or `cond or e`, where that is what a branch with these results computes."""
+    if len(outs) != 1 or outs[0].scalar is not Scalar.BOOL:
+        return None
+    match then, orelse:
+        case (Copy(((_, e),)),), (Copy(((_, Const(False)),)),):
+            prim = A.AND
+        case (Copy(((_, Const(True)),)),), (Copy(((_, e),)),):
+            prim = A.OR
+        case _:
+            return None
+    return Operation(prim, (cond, e), Scalar.BOOL)

@@ -46,7 +46,6 @@ from loma.ir.nodes import (
     View,
     While,
 )
-from loma.ir.prims import arithmetic as A
 from loma.ir.types import Ref, Scalar
 from loma.ir.uses import Uses, by_value, held_pointers
 
@@ -326,7 +325,7 @@ class _Unssa:
         self._settle(self._effects.op(op))
         then = self._block(op.then, op.outs, masked=True)
         orelse = self._block(op.orelse, op.outs, masked=True)
-        logical = self._logical(op, cond, then, orelse)
+        logical = T.logical(op.outs, cond, then, orelse)
         self._taken = taken
         if logical is not None:
             effects = self._effects.op(op)
@@ -339,19 +338,6 @@ class _Unssa:
             )
         else:
             self._out.append(T.Branch(cond, then, orelse, span=op.span))
-
-    def _logical(self, op: If, cond: T.Expr, then: T.Block, orelse: T.Block) -> T.Expr | None:
-        """`cond and e` or `cond or e`, where that is what an If computes."""
-        if len(op.outs) != 1 or op.outs[0].scalar is not Scalar.BOOL:
-            return None
-        match then, orelse:
-            case (T.Copy(((_, e),)),), (T.Copy(((_, Const(False)),)),):
-                prim = A.AND
-            case (T.Copy(((_, Const(True)),)),), (T.Copy(((_, e),)),):
-                prim = A.OR
-            case _:
-                return None
-        return T.Operation(prim, (cond, e), Scalar.BOOL)
 
     def _enter(self, op: For | While, carried: tuple[Var, ...]) -> None:
         """Gives the carried variables their first values, and the results the same variables."""
@@ -369,9 +355,7 @@ class _Unssa:
         self._enter(op, tuple(carried))
         body = self._block(op.body, carried)
         step = int(op.step.value)
-        self._out.append(
-            T.Count(index, start, count, step, body, last, op.parallel, span=op.span)
-        )
+        self._out.append(T.Count(index, start, count, step, body, last, op.parallel, span=op.span))
 
     def _bound(self, x: Operand) -> T.Expr:
         """A loop bound: a variable or a literal where the target evaluates it at each trip."""
