@@ -119,12 +119,12 @@ def test_mixed_widths() -> None:
 
 def test_declarations() -> None:
     """Plain, sized by a computation, growing, and tapes."""
-    plain, counted, growing, tape, push, pop = body(
+    plain, length, counted, growing, tape, push, pop = body(
         "a : Array[Array[float, 2], 3]\nb : Array[float, n * 2]\nc : Array[float, ...]\nt : Tape\n"
         "push(t, x, n, 1.5)\npop(t, x, n, b[0])")
     assert plain.symbol.type == ArrayType(ArrayType(F32, 2), 3)
     assert counted.symbol.type == ArrayType(F32)
-    assert shape(counted.count) == "mul(n, 2:i32)"
+    assert shape(length.value) == "mul(n, 2:i32)" and shape(counted.count) == "length"
     assert growing.growable and growing.symbol.type == ArrayType(F32)
     assert isinstance(tape, typed.Declare)
     assert isinstance(push, typed.Push) and [v.type for v in push.values] == [F32, I32, F32]

@@ -40,6 +40,7 @@ from loma.ir.nodes import (
     Var,
     View,
     While,
+    Window,
 )
 from loma.ir.traverse import clone_region, reread
 from loma.ir.types import Ref, Scalar
@@ -189,7 +190,7 @@ class _Forward:
                 self.load(op)
             case Store() | Accum():
                 self.write(op)
-            case View(root, path, out) | LoadRef(root, path, out):
+            case View(root, path, out) | Window(root, path, out) | LoadRef(root, path, out):
                 new = Var(out.name, self.dual_ref(_ref(out)))
                 self.val[out] = new
                 self.b.emit(replace(op, root=self.root(root), path=self.path(path), out=new))

@@ -147,7 +147,7 @@ class _Reverse:
         names = iter(self.signature.arguments)
         params: list[Var] = []
         slots: list[_Slot] = []
-        for argument, param in zip(self.f.signature.arguments, self.f.params, strict=False):
+        for argument, param in zip(self.f.signature.written, self.f.params, strict=False):
             slot = self.slot(argument, param, names)
             slots.append(slot)
             params += [v for v in (slot.primal, slot.adjoint) if v is not None]
@@ -164,6 +164,8 @@ class _Reverse:
                 slots.append(
                     _Slot(out, self.f.params[len(self.f.signature.arguments)], None, params[-1])
                 )
+        given, written = len(self.f.signature.arguments), len(self.f.signature.written)
+        params += self.f.params[written:given]
         if self.f.signature.simd:
             params.append(self.f.params[-1])
         return params, slots, seeds

@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from loma.ir.nodes import Call, Const, Function, If, Load, Op, Path, Region, Store, Var, View
+from loma.ir.nodes import (
+    Call,
+    Const,
+    Function,
+    If,
+    Load,
+    Op,
+    Path,
+    Region,
+    Store,
+    Var,
+    View,
+    Window,
+)
 from loma.ir.traverse import regions
 
 Place = tuple[str | int, ...]
@@ -53,7 +66,7 @@ class Incoming:
     def op(self, op: Op, before: frozenset[Place], views: set[Var]) -> frozenset[Place]:
         """The places certainly written after an operation."""
         match op:
-            case View(root, _, out) if root in views:
+            case View(root, _, out) | Window(root, _, out) if root in views:
                 views.add(out)
             case Load(root, path) if root in views:
                 if root is not self.root or not covered(path, before):

@@ -27,8 +27,10 @@ from loma.ir.nodes import (
     StoreRef,
     Var,
     View,
+    Window,
 )
 from loma.ir.traverse import map_regions
+from loma.ir.types import ArrayType
 
 
 class MemoryRules(State):
@@ -46,13 +48,16 @@ class MemoryRules(State):
         if self.root_base(root) is root:
             return policy.root
         op = self.defs[root]
-        assert isinstance(op, View | LoadRef), f"{root.name} is not part of a root"
-        above = self.shadow(op.root)
-        return (
-            self.b.view(above, op.path, f"adj_{root.name}")
-            if isinstance(op, View)
-            else self.b.load_ref(above, op.path, f"adj_{root.name}")
-        )
+        assert isinstance(op, View | Window | LoadRef), f"{root.name} is not part of a root"
+        above, name = self.shadow(op.root), f"adj_{root.name}"
+        match op:
+            case View():
+                return self.b.view(above, op.path, name)
+            case Window():
+                assert isinstance(op.out.content, ArrayType), "a Window is an array"
+                return self.b.window(above, op.path, op.out.content.size, op.depth, name)
+            case LoadRef():
+                return self.b.load_ref(above, op.path, name)
 
     def load(self, op: Load, env: Adjoints) -> list[Op]:
         """x = root[path]: adj_root[path] += adj_x."""
@@ -124,6 +129,11 @@ class MemoryRules(State):
         op = self.defs[root]
         if isinstance(op, View):
             return self.whole_path(op.root, (*op.path, *path), span)
+        if isinstance(op, Window) and op.depth == 1 and path:
+            begin, first = op.path[-1], path[0]
+            assert not isinstance(begin, str) and not isinstance(first, str), "indices"
+            index = self.b.add(self.b.cast(begin, type_of(first)), first)
+            return self.whole_path(op.root, (*op.path[:-1], index, *path[1:]), span)
         raise self.refuse(
             span,
             f"rows of `{self.root_base(root).name}`, a nested Out or InOut array, are overwritten "
@@ -176,9 +186,8 @@ class MemoryRules(State):
             case Dropped():
                 return []
             case Overlay() as overlay:
-                path = self.whole_path(op.root, op.path, op.span)
                 with b.nested() as ops:
-                    overlay.add(b, path, op.value)
+                    overlay.add(b, self.whole_path(op.root, op.path, op.span), op.value)
                 return ops
         return [op]
 

@@ -25,8 +25,10 @@ from loma.ir.nodes import (
     Var,
     View,
     While,
+    Window,
 )
 from loma.ir.traverse import outs, regions, walk
+from loma.ir.types import I32
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class Once:
 
     def _full(self, root: Var, path: Path) -> Path:
         op = self.defs.get(root)
+        if isinstance(op, Window):  # where it begins is added to the index: somewhere
+            return (*self._full(op.root, op.path[: -op.depth]), Var("somewhere", I32), *path[1:])
         if isinstance(op, View | LoadRef):
             return (*self._full(op.root, op.path), *path)
         return path

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from loma.diagnostics import Span
 from loma.ir.analysis.scope import free_of
-from loma.ir.nodes import Apply, If, Load, LoadRef, Op, Operand, Pop, Push, Var, View
+from loma.ir.nodes import Apply, If, Load, LoadRef, Op, Operand, Pop, Push, Var, View, Window
 from loma.ir.traverse import clone_region, map_regions, op_reads, outs, regions, walk
 from loma.ir.types import Ref
 
@@ -46,7 +46,7 @@ class Level:
     def repeatable(self, v: Var) -> bool:
         """Whether the operation that defines `v` may run again in the reverse scope."""
         match self.defined[v]:
-            case Apply() | View():
+            case Apply() | View() | Window():
                 return True
             case Load() | LoadRef():
                 return v in self.reloadable
@@ -58,7 +58,7 @@ class Level:
     def _quiet(self, op: Op) -> bool:
         """Whether an operation in a branch may run again."""
         match op:
-            case Apply() | View() | If():
+            case Apply() | View() | Window() | If():
                 return True
             case Load() | LoadRef():
                 return op.out in self.reloadable

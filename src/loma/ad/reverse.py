@@ -36,6 +36,7 @@ from loma.ir.nodes import (
     StoreRef,
     View,
     While,
+    Window,
 )
 
 
@@ -74,7 +75,7 @@ class Sweep(ParallelRules):
                 self.tape_op(op, env)
             case StoreRef():
                 self.store_ref(op)
-            case View() | LoadRef() | Check() | Print():
+            case View() | Window() | LoadRef() | Check() | Print():
                 pass
             case Call():
                 return self.call(op, env)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from loma.ir.imperative import Expr, Operation, Place, Result, scalar_type
+from loma.ir.imperative import Expr, From, Operation, Place, Result, scalar_type
 from loma.ir.nodes import Const, Var
 from loma.ir.prims import arithmetic as A
 from loma.ir.prims import bits
@@ -141,6 +141,8 @@ class Printer:
                 return self.call(function, args), ATOM
             case Operation():
                 return self._operation(e)
+            case From():
+                raise AssertionError("a step of a path stands in a path")
             case _:
                 assert_never(e)
 
@@ -157,7 +159,17 @@ class Printer:
                 return f"*{text}", UNARY
             assert isinstance(path[0], str), "only a struct is behind a pointer"
             text, path = f"{text}->{self.dialect.field(path[0])}", path[1:]
-        return text + "".join(self._step(s) for s in path), ACCESS
+        for s in path:
+            text = self._from(text, s) if isinstance(s, From) else text + self._step(s)
+        return text, ACCESS
+
+    def _from(self, text: str, s: From) -> str:
+        """The array that begins at an element of the array that a text names."""
+        if not (isinstance(s.start, Const) and s.start.value == 0):
+            text = f"({text} + {self.of(s.start, LEVELS['+'] + 1)})"
+        if s.depth == 1:
+            return text
+        return f"(({self.types.declare(ArrayType(s.type.element), '').strip()}){text})"
 
     def _step(self, s: Expr | str) -> str:
         return f".{self.dialect.field(s)}" if isinstance(s, str) else f"[{self.of(s)}]"

@@ -32,6 +32,7 @@ from loma.ir.nodes import (
     Var,
     View,
     While,
+    Window,
 )
 from loma.ir.types import Ref, Scalar, type_text
 
@@ -147,6 +148,8 @@ class _Printer:
                 return f"accum {self.place(root, path)}, {self.operand(value)}"
             case View(root, path, out):
                 return f"{self.bound(out)} = view {self.place(root, path)}"
+            case Window(root, path, out):
+                return f"{self.bound(out)} = window {self.place(root, path)}"
             case LoadRef(root, path, out):
                 return f"{self.bound(out)} = loadref {self.place(root, path)}"
             case StoreRef(root, path, value):

@@ -113,6 +113,10 @@ class _Printer:
                 return symbol.name
             case T.Index(base, index):
                 return f"{self.expr(base)}[{self.expr(index)}]"
+            case T.View(base, start):
+                return f"{self.expr(base)}[{self.expr(start)}:]"
+            case T.Checked(value):
+                return self.expr(value)
             case T.Member(base, name):
                 return f"{self.expr(base)}.{name}"
             case T.Apply(prim, args, type):

@@ -10,6 +10,7 @@ from loma.frontend.check_call import COURSE
 from loma.frontend.check_construct import default_maker, integer_power, maker
 from loma.frontend.check_reach import needed
 from loma.frontend.check_scope import MAKES_DUAL, Context
+from loma.frontend.check_sizes import hidden_sizes, shaped
 from loma.frontend.check_stmt import FunctionChecker
 from loma.frontend.check_types import Types, grows
 from loma.frontend.codes import derivatives as codes
@@ -131,16 +132,21 @@ class Checker:
 
     def _signature(self, f: surface.Function) -> Signature | None:
         found = [self._argument(a) for a in f.args]
-        arguments = tuple([a for a in found if a is not None])
+        hidden = hidden_sizes(f, self.types)
+        arguments = tuple([a for a in (*found, *hidden) if a is not None])
         result = None if f.result is None else self._result(f.result)
         if f.simd and f.result is not None:
             self.findings.append(flow_codes.kernel_result(f.result.span, f.name))
             return None
-        if len(arguments) < len(found) or (f.result is not None and result is None):
+        if len(arguments) < len(found) + len(hidden) or (f.result is not None and result is None):
             return None
         return Signature(arguments, result, f.simd)
 
     def _argument(self, a: surface.Arg) -> Argument | None:
+        if isinstance(a.type, surface.ShapedTypeExpr):
+            shape = shaped(a.type, self.types)
+            return None if shape is None else Argument(
+                a.name, shape[0], a.direction, a.span, shape=shape[1])
         growable = grows(a.type) and a.direction is Direction.INOUT
         if growable and isinstance(a.type, surface.ArrayTypeExpr):
             element = self.types.element(a.type)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
-from loma.frontend.check_infer import Inference
 from loma.frontend.check_parallel import check_written
+from loma.frontend.check_parts import Parts, is_part, is_pointed
 from loma.frontend.check_places import is_memory, is_place
 from loma.frontend.check_scope import Entry
 from loma.frontend.check_tuples import IGNORED, is_ignored, shaped, unpack, unpack_value
+from loma.frontend.codes import arrays as array_codes
 from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import constructs as construct_codes
 from loma.frontend.codes import flow as codes
@@ -16,7 +17,7 @@ from loma.frontend.codes import types as type_codes
 from loma.ir.types import TAPE, ArrayType, Scalar, StructType, TapeType, Type
 
 
-class Assignments(Inference):
+class Assignments(Parts):
     """Checks assignments."""
 
     def right_side(self, e: surface.Expr) -> typed.Expr | None:
@@ -47,15 +48,23 @@ class Assignments(Inference):
                 value.type, ArrayType | TapeType | None):
             return typed.Declare(typed.Symbol(IGNORED, value.type, s.span), value, span=s.span)
         if isinstance(s.target, surface.Name) and self.scope.find(s.target.name) is None:
+            if self.named_part(s, s.target.name, value):
+                return None
             if value is None or isinstance(value.type, (ArrayType, TapeType)):
                 self._unknown(s, s.target.name, value)
                 return None
             done = self.first(s, s.target.name, value)
             if done is not None:
                 return done
-        target = self._target(s, s.target)
+        return self._put(s, self._target(s, s.target), value)
+
+    def _put(
+        self, s: surface.Assign, target: typed.Expr | None, value: typed.Expr | None
+    ) -> typed.Stmt | None:
         if target is None or value is None or not self.fits_inferred(s, target, value):
             return None
+        if is_part(s.target, target) and not is_pointed(target, value):
+            return self.copied_part(s, target, value)
         ready = self._ready(s, target, value)
         return None if ready is None else typed.Assign(target, ready, span=s.span)
 
@@ -140,7 +149,8 @@ class Assignments(Inference):
         match e:
             case surface.Name(name):
                 entry = self.scope.find(name)
-                return None if entry is None or entry.symbol is None else entry.symbol.type
+                symbol = None if entry is None else entry.symbol
+                return None if symbol is None or len(symbol.shape) > 1 else symbol.type
             case surface.Member(base, field):
                 inner = self.held(base)
                 known = self.types.members(inner.name) if isinstance(inner, StructType) else {}
@@ -177,6 +187,10 @@ class Assignments(Inference):
     def _target(self, s: surface.Node, e: surface.Expr) -> typed.Expr | None:
         """A place that is written."""
         if isinstance(e, surface.Name):
+            entry = self.scope.find(e.name)
+            if entry is not None and entry.view is not None:
+                self.report(array_codes.view_assigned(s, e.span, e.name))
+                return None
             found = self.variable(e, s) if self.writable(e) else None
             return found if check_written(self, found) else None
         target = self.expr(e)

@@ -14,6 +14,7 @@ from loma.frontend.check_parallel import check_outputs
 from loma.frontend.check_places import is_memory, is_place, overlap
 from loma.frontend.check_scope import Context
 from loma.frontend.check_tuples import shaped
+from loma.frontend.codes import arrays as array_codes
 from loma.frontend.codes import calls as codes
 from loma.frontend.codes import flow as flow_codes
 from loma.frontend.codes import names as name_codes
@@ -25,7 +26,7 @@ from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.prims import FUNCTIONS, choice
 from loma.ir.prims import arithmetic as prims
 from loma.ir.prims.record import Operands, Prim, Result
-from loma.ir.types import BOOL, F32, F64, I32, I64, Scalar, StructType, Type
+from loma.ir.types import BOOL, F32, F64, I32, I64, ArrayType, Scalar, StructType, Type
 
 CASTS: Final = {"f32": F32, "f64": F64, "i32": I32, "i64": I64, "bool": BOOL}
 REQUESTS: Final = frozenset(("fwd_diff", "rev_diff"))
@@ -36,7 +37,8 @@ COURSE: Final = frozenset((
 ))
 FOLDED: Final = (choice.MIN, choice.MAX)
 BUILTINS: Final = (
-    *FUNCTIONS, *CASTS, *sorted(STATEMENTS), "int2float", "float2int", "thread_id", "select",
+    *FUNCTIONS, *CASTS, *sorted(STATEMENTS), "int2float", "float2int", "thread_id", "select", "len",
+    "flat",
 )
 
 
@@ -79,19 +81,21 @@ class CallChecker(MethodChecker):
         outputs = [f"`{a.name}`" for a in signature.arguments if a.direction is not Direction.IN]
         if outputs and not statement:
             self.report(codes.out_in_expression(e, " and ".join(outputs)))
-        wanted = len(signature.arguments)
-        if wanted != len(values):
+        written = signature.written
+        if len(written) != len(values):
             shown = self.shown_call(e.function, signature)
-            self.report(codes.arity(e, wanted, len(values), shown))
+            self.report(codes.arity(e, len(written), len(values), shown))
             return None
-        given = zip(e.args, values, signature.arguments, strict=True)
+        given = zip(e.args, values, written, strict=True)
         done = [self._operand(e, x, v, a) for x, v, a in given]
         args = tuple([d for d in done if d is not None])
         if len(args) < len(done) or (outputs and not statement) or signature.simd:
             return None
         self._check_outputs(e, function, args, signature)
         check_outputs(self, args, signature)
-        return typed.Call(function, args, signature.result, span=e.span)
+        sized = self.with_sizes(e, signature, args) if any(a.shape for a in written) else args
+        return None if sized is None else typed.Call(
+            function, sized, signature.result, span=e.span)
 
     def _keywords(self, e: surface.Call) -> bool:
         """Whether a call of a function has operands by name, which only constructors have."""
@@ -191,24 +195,23 @@ class CallChecker(MethodChecker):
     ) -> typed.Expr | None:
         """An operand that is no number, if it has the argument's type."""
         grows = isinstance(value, typed.Name) and value.symbol.growable
+        arrays = isinstance(value.type, ArrayType) and isinstance(argument.type, ArrayType)
+        if arrays and not grows and not argument.growable:
+            return self.array_operand(e, value, argument)
         if value.type is not None and fits(value.type, argument.type):
             if grows == argument.growable:
                 return value
         self.report(codes.mismatch(
-            e, span, argument.name, self._named(argument.type, argument.growable),
-            self._named(value.type, grows)))
+            e, span, argument.name, self.wanted(argument), self.named(value.type, grows)))
         return None
-
-    def _named(self, t: Type | None, growable: bool) -> str:
-        text = self.types.text(t)
-        return f"{text[:-1]}, ...]" if growable else text
 
     def writable(self, e: surface.Expr) -> bool:
         """Whether the expression is a place; writing a loop's counter is reported."""
         if isinstance(e, surface.Name):
             entry = self.scope.find(e.name)
-            if entry is not None and entry.counter:
-                self.report(flow_codes.loop_variable(e.span, e.name))
+            if entry is not None and (entry.counter or entry.size):
+                self.report((flow_codes.loop_variable if entry.counter
+                             else array_codes.size_assigned)(e.span, e.name))
                 return False
         return is_place(e)
 
@@ -219,7 +222,7 @@ class CallChecker(MethodChecker):
         if function in self.context.reverse:
             return
         seen: list[typed.Expr] = []
-        for value, argument in zip(args, signature.arguments, strict=True):
+        for value, argument in zip(args, signature.written, strict=True):
             if argument.direction is Direction.IN:
                 continue
             for other in seen:
@@ -233,6 +236,7 @@ class CallChecker(MethodChecker):
         rules: dict[str, Callable[[surface.Call], typed.Expr | None]] = {
             "int2float": self._int2float, "float2int": self._float2int,
             "thread_id": self._thread_id, "select": self._select,
+            "len": self.length, "flat": self.flat,
         }
         if e.function in rules:
             return rules[e.function](e)

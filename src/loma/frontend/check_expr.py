@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from loma.diagnostics import Span
@@ -20,7 +21,7 @@ from loma.ir.prims import FUNCTIONS, bits
 from loma.ir.prims import arithmetic as prims
 from loma.ir.prims import math as functions
 from loma.ir.prims.record import Prim
-from loma.ir.types import BOOL, F32, F64, I32, I64, ArrayType, Scalar, StructType
+from loma.ir.types import BOOL, F32, F64, I32, I64, Scalar, StructType
 
 ARITHMETIC: Final[dict[str, Prim]] = {
     "+": prims.ADD, "-": prims.SUB, "*": prims.MUL, "/": prims.DIV,
@@ -64,7 +65,9 @@ class ExpressionChecker(ABC):
             case surface.Conditional():
                 return self._conditional(e)
             case surface.Index():
-                return self._index(e)
+                return self.index(e)
+            case surface.Subscript():
+                return self.several(e)
             case surface.Member():
                 return self._member(e)
             case surface.Call():
@@ -102,13 +105,22 @@ class ExpressionChecker(ABC):
 
     @abstractmethod
     def subscript(
-        self, e: surface.Index, base: typed.Expr, indices: Sequence[typed.Expr | None]
+        self, e: surface.Index | surface.Subscript, base: typed.Expr,
+        indices: Sequence[typed.Expr | None],
     ) -> typed.Expr | None:
         """base[...] of a struct."""
 
     @abstractmethod
     def comparable(self, operands: list[typed.Expr], e: surface.Comparison) -> bool:
         """Whether a chain may name its operands twice."""
+
+    @abstractmethod
+    def index(self, e: surface.Index) -> typed.Expr | None:
+        """base[index]."""
+
+    @abstractmethod
+    def several(self, e: surface.Subscript) -> typed.Expr | None:
+        """base[items]: several indices, or slices."""
 
     def settled(self, e: typed.Expr, to: Scalar) -> typed.Expr | None:
         """The scalar expression in type `to`; a literal that does not fit is reported."""
@@ -145,6 +157,8 @@ class ExpressionChecker(ABC):
             self.scope.poison(e.name, use)
             self.missing.add(e.name)
             return None
+        if entry.view is not None:
+            return replace(entry.view, span=e.span)
         return None if entry.symbol is None else typed.Name(entry.symbol, span=e.span)
 
     def _binary(self, e: surface.Binary) -> typed.Expr | None:
@@ -324,35 +338,6 @@ class ExpressionChecker(ABC):
                         right.span.end_line, right.span.end_column)
             left = typed.Logical(e.operator, left, right, span=span)
         return left
-
-    def _index(self, e: surface.Index) -> typed.Expr | None:
-        base, index = self.expr(e.base), self.expr(e.index)
-        if base is not None and isinstance(base.type, StructType):
-            return self.subscript(e, base, (index,))
-        if base is not None and not isinstance(base.type, ArrayType):
-            self.report(codes.not_an_array(e, e.base.span, self.types.text(base.type)))
-            base = None
-        if index is not None:
-            index = self._whole(e, index)
-        if base is None or index is None:
-            return None
-        assert isinstance(base.type, ArrayType), "reported above"
-        if isinstance(index, typed.Literal) and not self._inside(index, base.type.size):
-            return None
-        return typed.Index(base, index, base.type.element, span=e.span)
-
-    def _whole(self, e: surface.Index, index: typed.Expr) -> typed.Expr | None:
-        t = index.type
-        if isinstance(t, Scalar) and not t.is_float:
-            return self.settled(index, I32 if t is BOOL else t)
-        self.report(codes.index_not_int(e, e.index.span, self.types.text(t)))
-        return None
-
-    def _inside(self, index: typed.Literal, size: int | None) -> bool:
-        if index.value < 0 or (size is not None and index.value >= size):
-            self.report(codes.index_outside(index.span, size))
-            return False
-        return True
 
     def _member(self, e: surface.Member) -> typed.Expr | None:
         base = self.expr(e.base)

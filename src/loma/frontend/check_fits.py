@@ -32,9 +32,9 @@ def _better(a: Sequence[int], b: Sequence[int]) -> bool:
 
 def _costs(s: Signature, values: Sequence[typed.Expr]) -> tuple[int, ...] | None:
     """What it costs to pass each operand; None if one does not fit."""
-    if len(s.arguments) != len(values):
+    if len(s.written) != len(values):
         return None
-    costs = [_cost(v, a) for v, a in zip(values, s.arguments, strict=True)]
+    costs = [_cost(v, a) for v, a in zip(values, s.written, strict=True)]
     known = tuple([c for c in costs if c is not None])
     return known if len(known) == len(costs) else None
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
-from loma.frontend.check_expr import ExpressionChecker
 from loma.frontend.check_fits import cheapest
+from loma.frontend.check_sizes import Sized
 from loma.frontend.check_tuples import element
 from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import constructs as construct_codes
@@ -34,7 +34,7 @@ class Chosen:
     operands: tuple[surface.Expr, ...]
 
 
-class MethodChecker(ExpressionChecker):
+class MethodChecker(Sized):
     """Checks calls of methods and operators on structs."""
 
     @abstractmethod
@@ -118,8 +118,8 @@ class MethodChecker(ExpressionChecker):
 
     def shown_call(self, name: str, signature: Signature) -> str:
         """How a function is called, for messages."""
-        args = ", ".join(f"{a.name} : {a.direction.value}[{self.types.text(a.type)}]"
-                         for a in signature.arguments)
+        args = ", ".join(f"{a.name} : {a.direction.value}[{self.wanted(a)}]"
+                         for a in signature.written)
         return f"{name}({args})"
 
     # Operators.
@@ -215,10 +215,11 @@ class MethodChecker(ExpressionChecker):
         return self._operator(e, candidates, [function], Chosen(function, values, operands))
 
     def subscript(
-        self, e: surface.Index, base: typed.Expr, indices: Sequence[typed.Expr | None]
+        self, e: surface.Index | surface.Subscript, base: typed.Expr,
+        indices: Sequence[typed.Expr | None],
     ) -> typed.Expr | None:
         """base[...] of a struct."""
-        if self.types.tuples.elements(base.type) is not None and len(indices) == 1:
+        if self.types.tuples.elements(base.type) is not None and isinstance(e, surface.Index):
             return element(self, e, base, indices[0])
         values = (base, *(i for i in indices if i is not None))
         if len(values) <= len(indices):
@@ -226,7 +227,9 @@ class MethodChecker(ExpressionChecker):
         if not self._own(base, GET):
             self.report(type_codes.not_an_array(e, e.base.span, self.types.text(base.type)))
             return None
-        return self.special(e, GET, values, (e.base, e.index))
+        items = (e.index,) if isinstance(e, surface.Index) else tuple(
+            [i for i in e.items if not isinstance(i, surface.Slice)])
+        return self.special(e, GET, values, (e.base, *items))
 
     def stored_item(
         self, s: surface.Assign | surface.Augment, target: surface.Index, values: Values

@@ -35,6 +35,6 @@ def check_outputs(
     c: ExpressionChecker, args: tuple[typed.Expr, ...], signature: Signature
 ) -> None:
     """Reports operands that a callee would write for all rounds at once."""
-    for place, argument in zip(args, signature.arguments, strict=True):
+    for place, argument in zip(args, signature.written, strict=True):
         if argument.direction is not Direction.IN:
             check_written(c, place)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from loma.frontend import surface, typed
+from loma.frontend.check_shapes import alike
+from loma.ir.names import BUILTIN
 
 
 def is_place(e: surface.Expr) -> bool:
-    """Whether the expression is a variable, or an element or member of one."""
-    while isinstance(e, (surface.Index, surface.Member)):
-        e = e.base
+    """Whether the expression is a variable, or an element, a part or a member of one."""
+    while isinstance(e, (surface.Index, surface.Subscript, surface.Member)) or _flat(e):
+        e = e.args[0] if isinstance(e, surface.Call) else e.base
     return isinstance(e, surface.Name)
 
 
+def _flat(e: surface.Expr) -> TypeGuard[surface.Call]:
+    """Whether the expression is an array seen in one dimension."""
+    return isinstance(e, surface.Call) and e.function.removeprefix(BUILTIN) == "flat" and len(
+        e.args) == 1
+
+
 def is_memory(e: typed.Expr) -> bool:
-    """Whether the expression is a variable, or an element or member of one, and no copy."""
-    while isinstance(e, (typed.Index, typed.Member)):
+    """Whether the expression is a variable, or an element, part or member of one, and no copy."""
+    while isinstance(e, (typed.Index, typed.View, typed.Member)):
         e = e.base
     return isinstance(e, typed.Name)
 
@@ -22,7 +32,7 @@ def is_memory(e: typed.Expr) -> bool:
 def overlap(a: typed.Expr, b: typed.Expr) -> bool:
     """Whether two places are certainly the same memory, or one is a part of the other."""
     one, two = _steps(a), _steps(b)
-    return all(_same(x, y) for x, y in zip(one, two, strict=False))
+    return all(alike(x, y) for x, y in zip(one, two, strict=False))
 
 
 def _steps(e: typed.Expr) -> list[object]:
@@ -30,25 +40,9 @@ def _steps(e: typed.Expr) -> list[object]:
     match e:
         case typed.Name(symbol):
             return [symbol]
-        case typed.Index(base, index):
+        case typed.Index(base, index) | typed.View(base, index):
             return [*_steps(base), index]
         case typed.Member(base, name):
             return [*_steps(base), name]
         case _:
             return [e]
-
-
-def _same(a: object, b: object) -> bool:
-    match a, b:
-        case typed.Literal(value=x), typed.Literal(value=y):
-            return x == y
-        case typed.Name(symbol=x), typed.Name(symbol=y):
-            return x is y
-        case str(), str():
-            return a == b
-        case typed.Apply(), typed.Apply():
-            return a.prim is b.prim and all(map(_same, a.args, b.args))
-        case typed.Convert(), typed.Convert():
-            return a.type is b.type and _same(a.value, b.value)
-        case _:
-            return a is b

@@ -60,11 +60,17 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A declared name; its symbol is None when its declaration has been reported."""
+    """A declared name; its symbol is None when its declaration has been reported.
+
+    A `counter` belongs to a loop, a `size` to an array: they cannot be assigned. `view`: the part
+    of an array that the name stands for.
+    """
 
     symbol: typed.Symbol | None
     declaration: surface.Node
     counter: bool = False
+    size: bool = False
+    view: typed.View | None = None
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from loma.frontend.check_parallel import check_written
 from loma.frontend.check_places import is_place
 from loma.frontend.check_reduce import bounds, reduction
 from loma.frontend.check_scope import Entry
+from loma.frontend.check_sizes import shape_expressions, size_symbols
 from loma.frontend.check_text import text
 from loma.frontend.check_tuples import shaped, tuple_value
 from loma.frontend.check_types import grows
@@ -22,7 +23,7 @@ from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import parallel as parallel_codes
 from loma.frontend.codes import types as type_codes
 from loma.frontend.flow import assigned_by, check_reachable, falls_through
-from loma.ir.nodes import Signature
+from loma.ir.nodes import Argument, Signature
 from loma.ir.types import BOOL, I32, I64, TAPE, ArrayType, Scalar, Type
 
 
@@ -50,19 +51,27 @@ class FunctionChecker(Assignments):
     def _params(self, f: surface.Function) -> list[typed.Symbol | None]:
         params: list[typed.Symbol | None] = []
         signature = self.context.signatures.get(f.name)
-        types: list[Type | None] = [None] * len(f.args)
-        if signature is not None and len(signature.arguments) == len(f.args):
-            types = [a.type for a in signature.arguments]
-        for arg, t in zip(f.args, types, strict=True):
-            symbol = None if t is None else typed.Symbol(arg.name, t, arg.span, grows(arg.type))
+        known: tuple[Argument | None, ...] = (None,) * len(f.args)
+        if signature is not None and len(signature.written) == len(f.args):
+            known = signature.written
+        sizes = {} if signature is None else size_symbols(signature)
+        self.constant.update(sizes.values())
+        for arg, a in zip(f.args, known, strict=True):
+            symbol = None if a is None else sizes.get(arg.name) or typed.Symbol(
+                arg.name, a.type, arg.span, a.growable,
+                shape_expressions(a.shape, sizes, arg.span))
             params.append(symbol)
-            self.declare(arg.name, Entry(symbol, arg), arg.span)
+            self.declare(arg.name, Entry(symbol, arg, size=arg.name in sizes), arg.span)
+        for size in () if signature is None else signature.sizes:
+            params.append(sizes[size.name])
+            node = surface.Node(span=size.span)
+            self.declare(size.name, Entry(sizes[size.name], node, size=True), size.span)
         return params
 
     def declare(self, name: str, entry: Entry, span: Span) -> None:
         """Makes a name visible, unless it is already taken."""
         first = self.scope.find(name)
-        if first is None or first.symbol is None:
+        if first is None or (first.symbol is None and first.view is None):
             self.scope.declare(name, entry)
         else:
             self.missing.add(name)
@@ -152,6 +161,7 @@ class FunctionChecker(Assignments):
     def _for(self, s: surface.For) -> typed.Stmt | None:
         index, (start, stop) = bounds(self, s.start, s.stop)
         symbol = typed.Symbol(s.name, index, s.span)
+        self.constant.add(symbol)
         with self.scope.rounds() if s.parallel else self.scope.block():
             self.declare(s.name, Entry(symbol, s, counter=True), _first_line(s.span))
             body = self._rounds(s.body) if s.parallel else self._loop(s.body)
@@ -172,14 +182,9 @@ class FunctionChecker(Assignments):
 
     def _declare(self, s: surface.Declare) -> typed.Stmt | None:
         value = None if s.value is None else self.right_side(s.value)
-        count: typed.Expr | None = None
+        t, count, shape = self._declared(s)
         growable = grows(s.type)
-        if isinstance(s.type, surface.ArrayTypeExpr) and (growable or _computed(s.type)):
-            t, count = self._dynamic(s.type)
-        else:
-            t = self.types.resolve(s.type)
-            t = self._bounded(s, t)
-        symbol = None if t is None else typed.Symbol(s.name, t, s.span, growable)
+        symbol = None if t is None else typed.Symbol(s.name, t, s.span, growable, shape)
         self.declare(s.name, Entry(symbol, s), _first_line(s.span))
         if symbol is None or (s.value is not None and value is None):
             return None
@@ -190,6 +195,22 @@ class FunctionChecker(Assignments):
         elif self.types.has_default(_elements(symbol.type)) and not growable:
             return self._filled(symbol, count, s.span)
         return typed.Declare(symbol, value, count, growable, span=s.span)
+
+    def _declared(
+        self, s: surface.Declare
+    ) -> tuple[Type | None, typed.Expr | None, tuple[typed.Expr, ...]]:
+        """The type of a local variable; of an array, the length and the sizes if computed."""
+        match s.type:
+            case surface.ShapedTypeExpr():
+                return self.dimensions(s.type) or (None, None, ())
+            case surface.ArrayTypeExpr() as e if e.growable or _computed(e):
+                t, count = self._dynamic(e)
+                if count is None:
+                    return t, None, ()
+                count = self.kept(count, "length")
+                return t, count, (count,)
+            case _:
+                return self._bounded(s, self.types.resolve(s.type)), None, ()
 
     def _filled(
         self, symbol: typed.Symbol, count: typed.Expr | None, span: Span

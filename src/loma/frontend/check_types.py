@@ -8,6 +8,7 @@ from typing import Final
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_structs import Nesting
+from loma.frontend.codes import arrays as array_codes
 from loma.frontend.codes import methods as method_codes
 from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import syntax as syntax_codes
@@ -104,6 +105,9 @@ class Types:
                 return self._named(name, e.span)
             case surface.ArrayTypeExpr():
                 return self._array(e)
+            case surface.ShapedTypeExpr(_, sizes):
+                self._misplaced(sizes)
+                return None
             case surface.DiffTypeExpr(inner):
                 return self._diff(e, inner)
             case surface.TupleTypeExpr():
@@ -165,6 +169,14 @@ class Types:
                 return None
             case _:
                 return self.differential(t)
+
+    def _misplaced(self, sizes: tuple[surface.Expr | surface.SizeName, ...]) -> None:
+        """Reports sizes that only arguments and local variables have."""
+        for size in sizes:
+            if isinstance(size, surface.SizeName):
+                self.findings.append(array_codes.size_misplaced(size.span, size.name))
+                return
+        self.findings.append(codes.array_size(sizes[0].span))
 
     def _array(self, e: surface.ArrayTypeExpr) -> Type | None:
         if e.growable:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from loma.diagnostics import InternalError
-from loma.frontend.lower_expr import Expressions
 from loma.frontend.lower_flow import Flow
 from loma.frontend.lower_scan import base_of, mentions
+from loma.frontend.lower_views import Views
 from loma.frontend.lower_writes import Writes, by_reference
 from loma.frontend.typed import Call, Expr, Module, Name, Symbol
 from loma.ir import nodes as core
@@ -26,7 +26,7 @@ class Facts:
     flow: Flow
 
 
-class Calls(Expressions):
+class Calls(Views):
     """Lowers calls."""
 
     def __init__(self, facts: Facts, shared: frozenset[Symbol]) -> None:

@@ -11,6 +11,7 @@ from loma.frontend.lower_scan import speculatable
 from loma.frontend.typed import (
     Apply,
     Call,
+    Checked,
     Conditional,
     Convert,
     Expr,
@@ -23,6 +24,7 @@ from loma.frontend.typed import (
     Reduce,
     Symbol,
     ThreadId,
+    View,
 )
 from loma.ir import nodes as core
 from loma.ir.builder import Builder, const, place_type, type_of
@@ -46,6 +48,14 @@ class Expressions:
 
     def call(self, e: Call, into: Var | None = None) -> Operand | Var | None:
         """Lowers a call; a struct comes back as a root, which is `into` if that is given."""
+        raise NotImplementedError
+
+    def checked(self, e: Checked) -> Operand:
+        """A value, after the checks that come before it."""
+        raise NotImplementedError
+
+    def view_root(self, e: View) -> Var:
+        """A root for a part of an array."""
         raise NotImplementedError
 
     # Values.
@@ -75,6 +85,8 @@ class Expressions:
                 return self.b.load(root, path, name if name != "t" else _hint(e))
             case Reduce():
                 return reduction(self, e)
+            case Checked():
+                return self.checked(e)
             case ThreadId():
                 assert self.thread is not None, "thread_id outside a kernel"
                 return self.thread
@@ -235,11 +247,15 @@ class Expressions:
                 return root, ()
             case Conditional():
                 return self._chosen(e), ()
+            case View():
+                return self.view_root(e), ()
             case _:
                 raise AssertionError(f"not a place: {e}")
 
     def operand_root(self, e: Expr) -> Var:
         """A root for a whole place, to pass on: a view, or the array that a pointer leads to."""
+        if isinstance(e, View):
+            return self.view_root(e)
         root, path = self.place(e)
         self.b.span = e.span
         if isinstance(e.type, ArrayType) and e.type.size is None and path:

@@ -8,6 +8,7 @@ from typing import Final, assert_never
 from loma.frontend.typed import (
     Apply,
     Call,
+    Checked,
     Conditional,
     Convert,
     Expr,
@@ -20,6 +21,7 @@ from loma.frontend.typed import (
     Reduce,
     Symbol,
     ThreadId,
+    View,
 )
 from loma.ir.types import ArrayType
 
@@ -31,8 +33,10 @@ def children(e: Expr) -> tuple[Expr, ...]:  # noqa: C901
     match e:
         case Literal() | Name() | ThreadId():
             return ()
-        case Index(base, index):
+        case Index(base, index) | View(base, index):
             return (base, index)
+        case Checked(value, conditions):
+            return (value, *(cond for cond, _ in conditions))
         case Member(base):
             return (base,)
         case Apply(_, args) | Call(_, args):
@@ -70,7 +74,7 @@ def speculatable(e: Expr, in_memory: Mapping[Symbol, object]) -> bool:
     cost = 0
     for x in subexpressions(e):
         match x:
-            case Index() | Member() | Call() | Reduce():
+            case Index() | Member() | Call() | Reduce() | View() | Checked():
                 return False
             case Name(symbol) if symbol in in_memory:
                 return False
@@ -88,9 +92,9 @@ def base_of(place: Expr) -> tuple[Symbol | None, bool]:
     crossed = False
     while True:
         pointer = isinstance(place.type, ArrayType) and place.type.size is None
-        crossed = crossed or (pointer and not isinstance(place, Name))
+        crossed = crossed or (pointer and not isinstance(place, Name | View))
         match place:
-            case Index(base):
+            case Index(base) | View(base):
                 place = base
             case Member(base):
                 place = base
@@ -112,6 +116,8 @@ def same_place(a: Expr, b: Expr) -> bool:  # noqa: C901
                 alike = pair[0].type is pair[1].type and repr(pair[0].value) == repr(pair[1].value)
             case (ThreadId(), ThreadId()) | (Index(), Index()) | (Conditional(), Conditional()):
                 alike = True
+            case (View(), View()) | (Checked(), Checked()):
+                alike = len(children(x)) == len(children(y))
             case (Logical(o), Logical(p)):
                 alike = o == p
             case (Member(_, m), Member(_, n)):

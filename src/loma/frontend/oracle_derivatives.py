@@ -236,9 +236,11 @@ class Reverse:
         """Adds the transposed Jacobian times the adjoint inputs to the adjoint outputs."""
         structs, numbers = self._world.structs, self._world.numbers
         sweep = Sweep(numbers.fresh_tag())
-        rest = list(operands)
-        inner = [self._operand(sweep, a, rest) for a in self._primal.signature.arguments]
-        out = self._primal.run(inner, threads)
+        signature = self._primal.signature
+        last = len(operands) - len(signature.sizes)
+        rest = list(operands[:last])
+        inner = [self._operand(sweep, a, rest) for a in signature.written]
+        out = self._primal.run([*inner, *operands[last:]], threads)
         result = self._primal.signature.result
         if result is not None:
             self._output(sweep, as_memory(out), result, as_memory(rest.pop(0)))

@@ -34,6 +34,7 @@ from loma.frontend.oracle_numbers import (
     shifted,
     wrapped,
 )
+from loma.frontend.oracle_parts import checked, element, inside, part
 from loma.frontend.oracle_reduce import reduction
 from loma.ir.nodes import Direction, Signature, Trap
 from loma.ir.shown import shown
@@ -257,9 +258,12 @@ class Frame:
                 return self.places[symbol]
             case T.Member(base, name):
                 return struct(self.memory(base)).members[name]
+            case T.View():
+                return part(self, e)
             case T.Index(base, index):
+                inside(self, e)
                 try:
-                    return self.element(array(self.memory(base)), self.index(index), e.span)
+                    return element(self, array(self.memory(base)), self.index(index), e.span)
                 except NullPointer:
                     raise self.trap(Trap.INDEX, e.span) from None
             case T.Call():
@@ -268,14 +272,6 @@ class Frame:
                 return self.place(then if self.truth(cond) else orelse)
             case _:
                 raise AssertionError(f"{type(e).__name__} is not a place")
-
-    def element(self, a: Array, i: int, span: Span) -> Memory:
-        """The element of an array, inside its bounds."""
-        while a.grow is not None and i >= len(a.items):
-            a.items.append(a.grow())
-        if not 0 <= i < len(a.items):
-            raise self.trap(Trap.INDEX, span)
-        return a.items[i]
 
     def memory(self, e: T.Expr) -> Memory | None:
         """The memory of an expression of struct or array type."""
@@ -323,6 +319,8 @@ class Frame:
                 return self.truth(right) if first == (operator == "and") else first
             case T.Conditional(cond, then, orelse):
                 return self.scalar(then if self.truth(cond) else orelse)
+            case T.Checked():
+                return checked(self, e)
             case T.Let(symbol, value, body):
                 self.places[symbol] = Cell(self.scalar(value))
                 return self.scalar(body)
@@ -330,6 +328,8 @@ class Frame:
                 return reduction(self, e)
             case T.ThreadId():
                 return self.thread
+            case T.View():
+                raise AssertionError("a part of an array is no scalar")
             case T.Call():
                 return cell(as_place(self.called(e))).value
             case _:

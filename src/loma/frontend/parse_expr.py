@@ -209,10 +209,21 @@ class ExpressionParser:
 
     def _subscript(self, node: ast.Subscript) -> surface.Expr:
         span, base = self.span(node), self.expr(node.value)
-        if isinstance(node.slice, (ast.Slice, ast.Tuple)):
-            self.report(constructs.slices(self.span(node.slice)))
-            return surface.Bad(span=span)
-        return surface.Index(base, self.expr(node.slice), span=span)
+        items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if len(items) == 1 and not isinstance(items[0], ast.Slice):
+            return surface.Index(base, self.expr(items[0]), span=span)
+        found = tuple([self._item(item) for item in items])
+        return surface.Subscript(base, found, span=span) if found else surface.Bad(span=span)
+
+    def _item(self, node: ast.expr) -> surface.Expr | surface.Slice:
+        """One of several indices, or a slice."""
+        if not isinstance(node, ast.Slice):
+            return self.expr(node)
+        if node.step is not None:
+            self.report(constructs.slices(self.span(node)))
+        low = None if node.lower is None else self.expr(node.lower)
+        high = None if node.upper is None else self.expr(node.upper)
+        return surface.Slice(low, high, span=self.span(node))
 
     def call(self, node: ast.Call) -> surface.Call | surface.MethodCall | surface.Bad:
         """The call, or `Bad`."""
@@ -249,6 +260,26 @@ class ExpressionParser:
             return self.expr(node)
         return surface.Number(value, span=self.span(node))
 
+    def _sized(self, element: ast.expr, sizes: list[ast.expr], span: Span) -> surface.TypeExpr:
+        """An array with sizes; those at the end that are numbers belong to its elements."""
+        made = self.type(element)
+        found = [self._dimension(size) for size in sizes]
+        while found and (len(found) == 1 or isinstance(found[-1], surface.Number)):
+            size = found[-1]
+            if isinstance(size, surface.SizeName):
+                break
+            made = surface.ArrayTypeExpr(made, size, span=span)
+            found.pop()
+        return surface.ShapedTypeExpr(made, tuple(found), span=span) if found else made
+
+    def _dimension(self, node: ast.expr) -> surface.Expr | surface.SizeName:
+        match node:
+            case ast.Constant(str() as name):
+                self.identifier(name, self.span(node))
+                return surface.SizeName(name, span=self.span(node))
+            case _:
+                return self._size(node)
+
     def type(self, node: ast.expr) -> surface.TypeExpr:
         """The type that an annotation names, or `BadType`."""
         span = self.span(node)
@@ -270,8 +301,8 @@ class ExpressionParser:
                 x is ...
             ):
                 return surface.ArrayTypeExpr(self.type(element), growable=True, span=span)
-            case ast.Subscript(ast.Name("Array"), ast.Tuple([element, size])):
-                return surface.ArrayTypeExpr(self.type(element), self._size(size), span=span)
+            case ast.Subscript(ast.Name("Array"), ast.Tuple([element, *sizes])) if sizes:
+                return self._sized(element, sizes, span)
             case ast.Subscript(ast.Name("Array"), element) if not isinstance(element, ast.Tuple):
                 return surface.ArrayTypeExpr(self.type(element), span=span)
             case ast.Subscript(ast.Name("tuple"), ast.Tuple([_, *_] as elements)):

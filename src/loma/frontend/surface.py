@@ -1,9 +1,9 @@
 """The untyped surface tree: what the parser yields and the checker reads; each knows its span.
 
     Module   = structs, functions, derivatives           (in source order)
-    TypeExpr = NamedType | ArrayTypeExpr | DiffTypeExpr | TupleTypeExpr | BadType
-    Expr     = Number | Name | Index | Member | Unary | Binary | Comparison | Logical | Conditional
-             | Call | MethodCall | Tuple | Reduce | Bad
+    TypeExpr = NamedType | ArrayTypeExpr | ShapedTypeExpr | DiffTypeExpr | TupleTypeExpr | BadType
+    Expr     = Number | Name | Index | Subscript | Member | Unary | Binary | Comparison | Logical
+             | Conditional | Call | MethodCall | Tuple | Reduce | Bad
     Stmt     = Declare | Assign | Augment | If | While | For | Return | Break | Continue | CallStmt
              | Assert | Print
 
@@ -17,58 +17,35 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from loma.diagnostics import NOWHERE, Files, Span
+from loma.frontend.surface_types import (
+    ArrayTypeExpr as ArrayTypeExpr,
+)
+from loma.frontend.surface_types import (
+    BadType as BadType,
+)
+from loma.frontend.surface_types import (
+    DiffTypeExpr as DiffTypeExpr,
+)
+from loma.frontend.surface_types import (
+    NamedType as NamedType,
+)
+from loma.frontend.surface_types import (
+    Node as Node,
+)
+from loma.frontend.surface_types import (
+    ShapedTypeExpr as ShapedTypeExpr,
+)
+from loma.frontend.surface_types import (
+    SizeName as SizeName,
+)
+from loma.frontend.surface_types import (
+    TupleTypeExpr as TupleTypeExpr,
+)
+from loma.frontend.surface_types import (
+    TypeExpr as TypeExpr,
+)
 from loma.ir.derived import Mode
 from loma.ir.nodes import Direction
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
-    """Any part of the tree."""
-
-    span: Span = field(default=NOWHERE, kw_only=True, repr=False)
-
-    @property
-    def lineno(self) -> int:
-        """The line, under the name that Python's `ast` gives it."""
-        return self.span.line
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NamedType(Node):
-    """int, float, a struct ..."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ArrayTypeExpr(Node):
-    """Array[element], Array[element, size] or Array[element, ...] (growable)."""
-
-    element: TypeExpr
-    size: Expr | None = None
-    growable: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DiffTypeExpr(Node):
-    """Diff[inner]."""
-
-    inner: TypeExpr
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TupleTypeExpr(Node):
-    """tuple[elements]."""
-
-    elements: tuple[TypeExpr, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BadType(Node):
-    """A type that has already been reported."""
-
-
-TypeExpr: TypeAlias = NamedType | ArrayTypeExpr | DiffTypeExpr | TupleTypeExpr | BadType
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +68,22 @@ class Index(Node):
 
     base: Expr
     index: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slice(Node):
+    """low:high in an index."""
+
+    low: Expr | None
+    high: Expr | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subscript(Node):
+    """base[items]: several indices, or slices."""
+
+    base: Expr
+    items: tuple[Expr | Slice, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,6 +191,7 @@ Expr: TypeAlias = (
     Number
     | Name
     | Index
+    | Subscript
     | Member
     | Unary
     | Binary

@@ -1,7 +1,8 @@
 """The typed surface tree: what checking yields, and what lowering and the oracle read.
 
 Every name is a Symbol (an object: no capture), every expression has a type, every conversion is
-explicit. An expression of an array or struct type is a place (Name, Index, Member) or a Call.
+explicit. An expression of an array or struct type is a place (Name, Index, Member, View) or a Call.
+An array of several dimensions is one of its elements, row by row: an index into it is one number.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ from loma.diagnostics import NOWHERE, Files, Span
 from loma.ir.derived import Mode
 from loma.ir.nodes import Signature
 from loma.ir.prims.record import Prim
-from loma.ir.types import Scalar, StructDef, Type
+from loma.ir.types import ArrayType, Scalar, StructDef, Type
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Symbol:
-    """A declared variable or argument; compared by identity."""
+    """A declared variable or argument; compared by identity.
+
+    `shape`: for an array whose type has no size, the sizes of its dimensions where they are known:
+    literals, and variables that are never assigned again.
+    """
 
     name: str
     type: Type
     span: Span = field(default=NOWHERE, repr=False)
     growable: bool = False
+    shape: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,11 +62,41 @@ class Name(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Index(Node):
-    """base[index]; base is a place of array type, or a call whose result holds one."""
+    """base[index]; base is a place of array type, or a call whose result holds one.
+
+    `at`: the indices that were written, with the sizes of their dimensions, where `index` is made
+    of them; they are inside, or the program is wrong.
+    """
 
     base: Expr
     index: Expr
     type: Type
+    at: At = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View(Node):
+    """The elements of an array from one on: a row, a slice, an array in another shape.
+
+    It begins at element `start` of `base`; its elements are those of `base`, or what these hold
+    if they are arrays of known length. `shape`: its sizes (None: not known). The type has a size
+    where an argument wants one.
+    """
+
+    base: Expr
+    start: Expr
+    type: ArrayType
+    shape: tuple[Expr | None, ...]
+    at: At = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checked(Node):
+    """A value; before, the program stops with a message unless the conditions hold."""
+
+    value: Expr
+    conditions: tuple[tuple[Expr, str], ...]
+    type: Scalar
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,6 +195,8 @@ Expr: TypeAlias = (
     Literal
     | Name
     | Index
+    | View
+    | Checked
     | Member
     | Apply
     | Convert
@@ -170,6 +208,7 @@ Expr: TypeAlias = (
     | Call
 )
 Text: TypeAlias = tuple[Expr | str, ...]
+At: TypeAlias = tuple[tuple[Expr, Expr], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -136,10 +136,12 @@ def _probed(f: T.Function, at: T.Node, place: T.Expr, real: Scalar) -> T.Functio
     target: T.Expr = T.Index(T.Name(symbol), T.ThreadId(), real) if kernel else T.Name(symbol)
     value = place if place.type is real else T.Convert(place, real)
     ending: tuple[T.Stmt, ...] = (T.Assign(target, value), T.Return(None))
-    arguments = (*f.signature.arguments, Argument(PROBE, kind, Direction.OUT))
+    written = len(f.signature.written)
+    probe = Argument(PROBE, kind, Direction.OUT)
+    arguments = (*f.signature.written, probe, *f.signature.sizes)
     return T.Function(
         f"{PROBE}_{f.name}",
-        (*f.params, symbol),
+        (*f.params[:written], symbol, *f.params[written:]),
         Signature(arguments, None, kernel),
         _cut(f.body, at, ending),
         f.span,

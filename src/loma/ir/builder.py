@@ -21,6 +21,7 @@ from loma.ir.nodes import (
     Store,
     Var,
     View,
+    Window,
 )
 from loma.ir.prims import arithmetic as A
 from loma.ir.prims.record import Prim, Result
@@ -207,6 +208,15 @@ class Builder:
             return root
         out = Var(name, Ref(place_type(root.content, path, self.structs)))
         self.emit(View(root, path, out, span=self.span))
+        return out
+
+    def window(
+        self, root: Var, path: Path, size: int | None = None, depth: int = 1, name: str = "part"
+    ) -> Var:
+        """A root for the array that begins at an element."""
+        held = place_type(root.content, path, self.structs)
+        out = Var(name, Ref(ArrayType(held, size)))
+        self.emit(Window(root, path, out, depth, span=self.span))
         return out
 
     def load_ref(self, root: Var, path: Path, name: str = "row") -> Var:

@@ -2,12 +2,13 @@
 
 Diff[float] = _dfloat {val, dval}     Diff[X] = _dX, memberwise     Diff[int] = int fwd_diff(f):
 every type mapped. rev_diff(f): In x -> In x, Out adj_x; Out y -> In adj_y; InOut x -> In x, InOut
-adj_x; then In _dreturn.
+adj_x; then In _dreturn; then the hidden sizes. Adjoints of arrays have their shape.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -109,8 +110,7 @@ def with_diff_structs(
 def forward_signature(s: Signature, float_type: Scalar) -> Signature:
     """The signature of fwd_diff of a function with signature `s`."""
     arguments = tuple(
-        Argument(a.name, diff_type(a.type, float_type), a.direction, a.span, a.growable)
-        for a in s.arguments
+        replace(a, type=diff_type(a.type, float_type)) for a in s.arguments
     )
     result = None if s.result is None else diff_type(s.result, float_type)
     return Signature(arguments, result, s.simd)
@@ -119,25 +119,25 @@ def forward_signature(s: Signature, float_type: Scalar) -> Signature:
 def reverse_signature(s: Signature) -> Signature:
     """The signature of rev_diff of a function with signature `s`."""
     taken = {a.name for a in s.arguments}
-    arguments = [b for a in s.arguments for b in _reversed(a, taken)]
+    arguments = [b for a in s.written for b in _reversed(a, taken)]
     if s.result is not None:
         arguments.append(Argument(_fresh(SEED, taken), s.result, Direction.IN))
-    return Signature(tuple(arguments), None, s.simd)
+    return Signature((*arguments, *s.sizes), None, s.simd)
 
 
 def _reversed(a: Argument, taken: set[str]) -> list[Argument]:
     """What one argument of a function becomes in its reverse derivative."""
     if isinstance(a.type, TapeType):
         return [a]
-    primal = Argument(a.name, a.type, Direction.IN, a.span)
-    adjoint = _fresh(f"adj_{a.name}", taken)
+    primal = replace(a, direction=Direction.IN, growable=False)
+    adjoint = replace(primal, name=_fresh(f"adj_{a.name}", taken))
     match a.direction:
         case Direction.IN:
-            return [primal, Argument(adjoint, a.type, Direction.OUT, a.span)]
+            return [primal, replace(adjoint, direction=Direction.OUT)]
         case Direction.OUT:
-            return [Argument(adjoint, a.type, Direction.IN, a.span)]
+            return [adjoint]
         case Direction.INOUT:
-            return [primal, Argument(adjoint, a.type, Direction.INOUT, a.span)]
+            return [primal, replace(adjoint, direction=Direction.INOUT)]
 
 
 def _fresh(name: str, taken: set[str]) -> str:

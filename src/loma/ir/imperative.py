@@ -1,6 +1,7 @@
 """The imperative tree: core IR with expressions and assignable variables, as printers want it.
 
     Expr  = Var | Const | Operation(prim, args) | Place(root, path) | Result(function, args)
+          | From(start, content, depth), which is a step of a path
     Stmt  = Let(var, value) | Copy((var, value)*) | Assign(place, value) | Add(place, value)
           | Bind(place, place) | Hold(root, place) | Local(root, count?) | Push | Pop | Assert
           | Print | CallStmt | Branch(cond, then, orelse) | Count(index, start, count, step, body)
@@ -21,7 +22,7 @@ from loma.diagnostics import NOWHERE, Span
 from loma.ir.nodes import Const, Trap, Var
 from loma.ir.prims import arithmetic as A
 from loma.ir.prims.record import Prim
-from loma.ir.types import Scalar, Type
+from loma.ir.types import ArrayType, Scalar, Type
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +56,16 @@ class Result:
     type: Scalar
 
 
-Expr: TypeAlias = Var | Const | Operation | Place | Result
+@dataclass(frozen=True, slots=True, eq=False)
+class From:
+    """A step of a path: the array that begins at an element; its `depth` levels count as one."""
+
+    start: Expr
+    type: ArrayType
+    depth: int
+
+
+Expr: TypeAlias = Var | Const | Operation | Place | Result | From
 Text: TypeAlias = tuple[Expr | str, ...]
 
 
@@ -290,6 +300,8 @@ def children(e: Expr) -> tuple[Expr, ...]:
             return e.args
         case Place():
             return tuple(p for p in e.path if not isinstance(p, str))
+        case From():
+            return (e.start,)
         case _:
             assert_never(e)
 
@@ -320,6 +332,8 @@ def scalar_type(e: Expr) -> Scalar:
         case Place():
             assert isinstance(e.type, Scalar), f"{e.root.name} holds no scalar there"
             return e.type
+        case From():
+            raise AssertionError("an array is no scalar")
         case _:
             return e.type
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias, cast
 
@@ -33,6 +34,37 @@ class Spot:
 
     def __setitem__(self, _: float | str, value: float) -> None:
         self.cells[self.key] = value
+
+
+class Window:
+    """The array that begins at an element of another, `depth` levels of arrays seen as one."""
+
+    def __init__(self, cells: Cells, start: int, depth: int) -> None:
+        self.cells = cells
+        self.start = start
+        self.depth = depth
+
+    def _at(self, key: float | str) -> tuple[Cells, int]:
+        """The innermost array that holds an element, and the element's index there."""
+        cells, index = self.cells, self.start
+        sizes: list[int] = []
+        inner = cells
+        for _ in range(self.depth - 1):
+            inner = cast(Cells, inner[0])
+            sizes.append(len(cast(list[float], inner)))
+        index = index * math.prod(sizes) + int(key)
+        for k in range(len(sizes)):
+            step = math.prod(sizes[k:])
+            cells, index = cast(Cells, cells[index // step]), index % step
+        return cells, index
+
+    def __getitem__(self, key: float | str, /) -> float:
+        cells, index = self._at(key)
+        return cells[index]
+
+    def __setitem__(self, key: float | str, value: float, /) -> None:
+        cells, index = self._at(key)
+        cells[index] = value
 
 
 Values: TypeAlias = list[float]

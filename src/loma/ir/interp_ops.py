@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias, assert_never, cast
 from loma.diagnostics import RunError, Span
 from loma.ir import nodes as core
 from loma.ir.builder import place_type, type_of
-from loma.ir.interp_frame import BAD_PLACE, Cells, Roots, Slots, Spot, Step, Tape, Values
+from loma.ir.interp_frame import BAD_PLACE, Cells, Roots, Slots, Spot, Step, Tape, Values, Window
 from loma.ir.interp_values import CONVERT, Growable, arithmetic, zero
 from loma.ir.nodes import Operand, Region, Trap, Var
 from loma.ir.shown import shown
@@ -68,6 +68,8 @@ class Compiled(Slots):
                 return self._store(op)
             case core.View():
                 return self._view(op)
+            case core.Window():
+                return self._window(op)
             case core.Alloc():
                 return self._alloc(op)
             case core.Push() | core.Pop():
@@ -176,6 +178,23 @@ class Compiled(Slots):
             r[out] = Spot(cells, k) if scalar else cast(Cells, inner)
 
         return view
+
+    def _window(self, op: core.Window) -> Step:
+        at, first = len(op.path) - op.depth, op.path[len(op.path) - op.depth]
+        base = self.at[op.root]
+        keys = tuple(self.key(p) for p in op.path[:at])
+        start, out, span = self.key(cast(Operand, first)), self.bind(op.out), op.span
+
+        def window(v: Values, r: Roots) -> None:
+            try:
+                cells = r[base]
+                for key in keys:
+                    cells = cast(Cells, cells[key(v)])
+                r[out] = Window(cells, int(start(v)), op.depth)
+            except BAD_PLACE:
+                raise stop(Trap.INDEX, span) from None
+
+        return window
 
     def _alloc(self, op: core.Alloc) -> Step:
         content, structs, out = op.out.content, self.program.structs, self.bind(op.out)

@@ -7,6 +7,7 @@
     Op        = Apply(prim, args) -> out                         a pure scalar operation
               | Load(root, path) -> out | Store(root, path, value) | Accum(root, path, value)
               | View(root, path) -> out                          a root inside a root
+              | Window(root, path) -> out                        the array that begins at an element
               | LoadRef(root, path) -> out | StoreRef(root, path, value)   pointers in memory
               | Alloc(count?) -> out                             zeroed, lives as long as its region
               | Push(tape, values) | Pop(tape) -> outs
@@ -139,6 +140,20 @@ class View(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Window(Node):
+    """A root for the array that begins at an element of an array: no memory access.
+
+    The last `depth` steps of the path are indices: the one that says where it begins, then zeros,
+    each into an inner array of known length, whose elements follow each other in memory.
+    """
+
+    root: Var
+    path: Path
+    out: Var
+    depth: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LoadRef(Node):
     """Reads the pointer at a place whose type is an array without a size."""
 
@@ -190,6 +205,7 @@ class Trap(Enum):
     LIMIT = "the tape grew beyond its limit"
     ASSERT = "assertion failed"
     INDEX = "index out of bounds"
+    SIZE = "the sizes of arrays do not fit"
     CANCELLED = "cancelled"
     EMPTY = "the smallest or largest of an empty range"
     UNWRITTEN = "an Out element is read before it is written: declare the argument InOut"
@@ -285,6 +301,7 @@ Op: TypeAlias = (
     | Store
     | Accum
     | View
+    | Window
     | LoadRef
     | StoreRef
     | Alloc
@@ -312,6 +329,10 @@ class Direction(Enum):
 class Argument:
     """One argument of a signature, with its surface type; `growable` for an InOut array that
     grows.
+
+    `shape`: the sizes, by name or number, of an array of several dimensions or of named size; its
+    type is then an array of unknown length of its elements, row by row. `hidden`: the argument is
+    such a size; callers in loma do not write it. Hidden arguments come last.
     """
 
     name: str
@@ -319,6 +340,8 @@ class Argument:
     direction: Direction = Direction.IN
     span: Span = field(default=NOWHERE, compare=False, repr=False)
     growable: bool = False
+    shape: tuple[str | int, ...] = ()
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +351,16 @@ class Signature:
     arguments: tuple[Argument, ...]
     result: Type | None = None
     simd: bool = False
+
+    @property
+    def written(self) -> tuple[Argument, ...]:
+        """The arguments that callers in loma write."""
+        return tuple(a for a in self.arguments if not a.hidden)
+
+    @property
+    def sizes(self) -> tuple[Argument, ...]:
+        """The hidden arguments."""
+        return tuple(a for a in self.arguments if a.hidden)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from loma.ir.builder import rounded
-from loma.ir.imperative import Expr, Operation, Place, Result, scalar_type
+from loma.ir.imperative import Expr, From, Operation, Place, Result, scalar_type
 from loma.ir.names import BUILTIN
 from loma.ir.nodes import Const, Var
 from loma.ir.prims import arithmetic as A
@@ -65,13 +65,34 @@ class Expressions:
                 return self.call(function, args), ATOM
             case Operation():
                 return self._operation(e)
+            case From():
+                raise AssertionError("a step of a path stands in a path")
             case _:
                 assert_never(e)
 
     def place(self, p: Place) -> str:
         """A place: a root followed by members and indices."""
-        steps = (f".{s}" if isinstance(s, str) else f"[{self.of(s)}]" for s in p.path)
-        return self.name(p.root) + "".join(steps)
+        text = self.name(p.root)
+        for s in p.path:
+            if isinstance(s, From):
+                text = self._from(text, s)
+            else:
+                text += f".{s}" if isinstance(s, str) else f"[{self.of(s)}]"
+        return text
+
+    def _from(self, text: str, s: From) -> str:
+        """The array that begins at an element of the array that a text names."""
+        begins = isinstance(s.start, Const) and s.start.value == 0
+        start, size = "" if begins else self.of(s.start), s.type.size
+        if s.depth > 1:
+            return self._flat(text if begins else f"{text}[{start}:]")
+        if size is None:
+            return f"{text}[{start}:]"
+        stop = f"{self.of(s.start, A.ADD.precedence)} + {size}" if start else str(size)
+        return f"{text}[{start}:{stop}]"
+
+    def _flat(self, text: str) -> str:
+        return f"{BUILTIN * ('flat' in self.taken)}flat({text})"
 
     def call(self, function: str, args: tuple[Expr, ...]) -> str:
         """A call."""

@@ -21,6 +21,7 @@ from loma.ir.nodes import (
     Region,
     Var,
     View,
+    Window,
 )
 from loma.ir.traverse import walk
 
@@ -60,7 +61,7 @@ def sunk(f: Function) -> Function:
     loop = loops[0]
     at = f.body.ops.index(loop)
     before, after = f.body.ops[:at], f.body.ops[at + 1 :]
-    if not all(isinstance(op, Apply | Load | View | LoadRef) for op in before):
+    if not all(isinstance(op, Apply | Load | View | Window | LoadRef) for op in before):
         raise InternalError(f"kernel {f.name} has effects before its loop over the threads")
     sums = dict(zip(loop.outs, loop.body.yields, strict=True))
     inner = Region(
@@ -75,7 +76,7 @@ def _added(op: Op, sums: dict[Var, Operand], f: Function) -> Op:
     match op:
         case Accum(_, _, Var() as value) if value in sums:
             return replace(op, value=sums[value])
-        case Apply() | Load() | View() | LoadRef():
+        case Apply() | Load() | View() | Window() | LoadRef():
             return op
         case _:
             raise InternalError(f"kernel {f.name} has effects after its loop over the threads")

@@ -29,6 +29,7 @@ from loma.ir.nodes import (
     Var,
     View,
     While,
+    Window,
 )
 
 Subst: TypeAlias = Mapping[Var, Operand]
@@ -37,7 +38,7 @@ Subst: TypeAlias = Mapping[Var, Operand]
 def outs(op: Op) -> tuple[Var, ...]:
     """The variables that an operation binds (not those inside its regions)."""
     match op:
-        case Apply() | Load() | View() | LoadRef() | Alloc():
+        case Apply() | Load() | View() | Window() | LoadRef() | Alloc():
             return (op.out,)
         case Pop() | Call() | If() | For() | While() | Parallel():
             return op.outs
@@ -70,7 +71,9 @@ def operands(op: Op) -> tuple[Operand, ...]:  # noqa: C901 - one dispatch
     match op:
         case Apply(_, args) | Call(_, args):
             return args
-        case Load(root, path) | View(root, path) | LoadRef(root, path):
+        case (
+            Load(root, path) | View(root, path) | Window(root, path) | LoadRef(root, path)
+        ):
             return (root, *indices(path))
         case Store(root, path, value) | Accum(root, path, value) | StoreRef(root, path, value):
             return (root, *indices(path), value)
@@ -168,7 +171,7 @@ def clone_op(op: Op, s: dict[Var, Operand], keep: bool = False) -> Op:
 
     read = reread(op, lambda x: value(x, s))
     match read:
-        case Apply() | Load() | View() | LoadRef() | Alloc():
+        case Apply() | Load() | View() | Window() | LoadRef() | Alloc():
             return replace(read, out=_bind(read.out, s, keep))
         case Pop() | Call():
             return replace(read, outs=tuple(_bind(v, s, keep) for v in read.outs))
@@ -220,7 +223,7 @@ def reread(op: Op, f: Callable[[Operand], Operand]) -> Op:  # noqa: C901 - one d
     match op:
         case Apply() | Call():
             return replace(op, args=tuple(f(x) for x in op.args))
-        case Load() | View() | LoadRef():
+        case Load() | View() | Window() | LoadRef():
             return replace(op, root=root_of(op.root, f), path=path(op.path))
         case Store() | Accum():
             return replace(op, root=root_of(op.root, f), path=path(op.path), value=f(op.value))

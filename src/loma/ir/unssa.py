@@ -13,8 +13,8 @@ from typing import Final, TypeAlias, assert_never
 
 from loma.diagnostics import NOWHERE, Span
 from loma.ir import imperative as T
-from loma.ir.analysis.alias import Aliases, Place
-from loma.ir.analysis.effects import Effects, EffectTable, Memory, Whole
+from loma.ir.analysis.alias import Aliases
+from loma.ir.analysis.effects import Effects, Memory
 from loma.ir.builder import place_type
 from loma.ir.coalesce import GENERIC
 from loma.ir.nodes import (
@@ -45,8 +45,10 @@ from loma.ir.nodes import (
     Var,
     View,
     While,
+    Window,
 )
-from loma.ir.types import Ref, Scalar
+from loma.ir.types import ArrayType, Ref, Scalar
+from loma.ir.unssa_effects import NamedEffects
 from loma.ir.uses import Uses, by_value, held_pointers
 
 HEAVIEST: Final = 22
@@ -80,23 +82,6 @@ def imperative(f: Function, module: Module, style: Style) -> T.Body:
     return _Unssa(f, module, style).body()
 
 
-class _Effects(EffectTable):
-    """Knows also that a local, reached by its own name, is not what an argument names."""
-
-    def __init__(self, aliases: Aliases, f: Function) -> None:
-        super().__init__(aliases)
-        self._named = set(f.params)
-
-    def conflict(self, a: Memory, b: Memory) -> bool:
-        """Whether two pieces of memory can overlap."""
-        if isinstance(a, Place | Whole) and isinstance(b, Place | Whole) and a.root is not b.root:
-            locals_ = self.aliases.local(a.root), self.aliases.local(b.root)
-            named = locals_[0] or a.root in self._named, locals_[1] or b.root in self._named
-            if any(locals_) and all(named):
-                return False
-        return super().conflict(a, b)
-
-
 class _Unssa:
     def __init__(self, f: Function, module: Module, style: Style) -> None:
         self._f = f
@@ -106,7 +91,7 @@ class _Unssa:
         self._aliases = Aliases(f, module)
         held = held_pointers(f, module, self._aliases)
         self._uses = Uses(f, style.implied_checks, style.plain_bounds, held)
-        self._effects = _Effects(self._aliases, f)
+        self._effects = NamedEffects(self._aliases, f)
         self._same_as: dict[Var, Var] = {}
         self._region = f.body
         self._out: list[T.Stmt] = []
@@ -156,11 +141,25 @@ class _Unssa:
     def _place(self, root: Var, path: Path) -> T.Place:
         content = place_type(root.content, path, self._structs)
         crossed = False
+        parts = [path]
+        windows: list[Window | None] = [None]
         while root in self._uses.views:
+            windows.append(self._uses.windows.get(root))
             root, prefix, pointer = self._uses.views[root]
-            path, crossed = (*prefix, *path), crossed or pointer
-        steps = tuple(s if isinstance(s, str) else self._take(s) for s in path)
-        return T.Place(root, steps, content, crossed)
+            parts.append(prefix)
+            crossed = crossed or pointer
+        steps: list[T.Expr | str] = []
+        for part, window in zip(reversed(parts), reversed(windows), strict=True):
+            depth = 0 if window is None else window.depth
+            steps += [s if isinstance(s, str) else self._take(s) for s in part[: len(part) - depth]]
+            if window is not None:
+                steps.append(self._from(window))
+        return T.Place(root, tuple(steps), content, crossed)
+
+    def _from(self, window: Window) -> T.From:
+        content, start = window.out.content, window.path[len(window.path) - window.depth]
+        assert isinstance(content, ArrayType) and not isinstance(start, str), "part of an array"
+        return T.From(self._take(start), content, window.depth)
 
     def _operand(self, x: Operand) -> T.Expr:
         if isinstance(x, Var) and isinstance(x.type, Ref):
@@ -243,7 +242,7 @@ class _Unssa:
                 reads = self._read_by(root, path)
                 self._settle_calls(reads)
                 self._define(out, self._place(root, path), op.span, reads)
-            case View():
+            case View() | Window():
                 pass
             case LoadRef(root, path, out):
                 if out not in self._uses.views:

@@ -29,6 +29,7 @@ from loma.ir.nodes import (
     Var,
     View,
     While,
+    Window,
 )
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import indices, operands, regions, walk
@@ -49,6 +50,7 @@ class Uses:
         self.dead: set[Op] = set()
         self.count: dict[Var, int] = {}
         self.views: dict[Var, tuple[Var, Path, bool]] = {}
+        self.windows: dict[Var, Window] = {}
         self.stops: dict[For, Operand] = {}
         self._defs: dict[Var, Apply] = {}
         self._where: dict[Var, Region | None] = {}
@@ -60,6 +62,9 @@ class Uses:
             match op:
                 case View(root, path, out):
                     self.views[out] = (root, path, False)
+                case Window(root, path, out):
+                    self.views[out] = (root, path, False)
+                    self.windows[out] = op
                 case LoadRef(root, path, out) if op not in held:
                     self.views[out] = (root, path, True)
                 case Apply():
@@ -95,7 +100,7 @@ class Uses:
 
     def _op(self, op: Op, region: Region) -> None:  # noqa: C901
         match op:
-            case View() | LoadRef() if op.out in self.views:
+            case View() | Window() | LoadRef() if op.out in self.views:
                 return
             case Apply() | Load() | LoadRef() if not self.used(op.out):
                 self.dead.add(op)
@@ -115,7 +120,7 @@ class Uses:
                     self._region(inner, inner.yields)
             case Apply(A.IDIV, args):
                 self._divided |= {x for x in args if isinstance(x, Var)}
-            case Load() | Store() | Accum() | View() | LoadRef() | StoreRef():
+            case Load() | Store() | Accum() | View() | Window() | LoadRef() | StoreRef():
                 self._indexed |= {x for x in indices(op.path) if isinstance(x, Var)}
             case _:
                 pass
@@ -190,7 +195,7 @@ class Uses:
         return self._defs.get(x) if isinstance(x, Var) else None
 
     def _empty(self, region: Region) -> bool:
-        return all(op in self.dead or isinstance(op, View | LoadRef) for op in region.ops)
+        return all(op in self.dead or isinstance(op, View | Window | LoadRef) for op in region.ops)
 
     def _is_implied(self, op: Check) -> bool:
         """Whether a printed operation brings the check along: a division, an indexed access."""

@@ -13,21 +13,18 @@ from loma.ir import nodes as core
 from loma.ir.builder import rounded
 from loma.ir.nodes import (
     Const,
-    Direction,
     Function,
     Module,
     Op,
     Operand,
     Path,
     Region,
-    Signature,
     Var,
 )
 from loma.ir.prims.record import Operands, Result
 from loma.ir.traverse import indices, outs
 from loma.ir.types import (
     BOOL,
-    I32,
     ArrayType,
     Ref,
     Scalar,
@@ -37,6 +34,7 @@ from loma.ir.types import (
     TapeType,
     Type,
 )
+from loma.ir.verify_types import accepts, core_parameters, fits
 
 
 def verify(unit: Module | Function, structs: Structs | None = None) -> None:
@@ -204,6 +202,8 @@ class Verifier:
                 self._store(op)
             case core.View():
                 self._view(op)
+            case core.Window():
+                self._window(op)
             case core.LoadRef():
                 self.need(
                     op.out.type == Ref(self.pointer(op.root, op.path)), "a LoadRef changes the type"
@@ -265,6 +265,21 @@ class Verifier:
             not (isinstance(held, ArrayType) and held.size is None), "a pointer is read by LoadRef"
         )
         self.need(op.out.type == Ref(held), f"a View of a {held} is {op.out.type}")
+
+    def _window(self, op: core.Window) -> None:
+        flat = op.path[len(op.path) - op.depth :]
+        indices = len(flat) == op.depth and not any(isinstance(s, str) for s in flat)
+        self.need(op.depth > 0 and indices, "a Window begins at an element")
+        inner = all(isinstance(s, core.Const) and s.value == 0 for s in flat[1:])
+        self.need(inner, "a Window begins with a whole element")
+        held, out = self.place(op.root, op.path), op.out.type
+        match out:
+            case Ref(ArrayType(element), False):
+                self.need(element == held, f"a Window on {held} is {out}")
+            case _:
+                self.fail(f"a Window is an array, not {out}")
+        self.need(not (isinstance(op.root.type, Ref) and op.root.type.growable),
+                  "a Window on a growable array")
 
     def _store_ref(self, op: core.StoreRef) -> None:
         held, given = self.pointer(op.root, op.path), self.root(op.value)
@@ -345,47 +360,6 @@ class Verifier:
 
     def _inits(self, op: core.For | core.While) -> tuple[Type, ...]:
         return tuple(self.value(x) for x in op.inits)
-
-
-def core_parameters(s: Signature) -> tuple[Scalar | Ref, ...]:
-    """The types of the core parameters of a function with signature `s`."""
-    types: list[Scalar | Ref] = [
-        a.type
-        if a.direction is Direction.IN and isinstance(a.type, Scalar)
-        else Ref(a.type, a.growable)
-        for a in s.arguments
-    ]
-    if s.result is not None and not isinstance(s.result, Scalar):
-        types.append(Ref(s.result))
-    if s.simd:
-        types.append(I32)
-    return tuple(types)
-
-
-def accepts(operands: Operands, t: Scalar) -> bool:
-    """Whether operands of a class may have a type."""
-    match operands:
-        case Operands.FLOAT:
-            return t.is_float
-        case Operands.INT:
-            return t.is_int
-        case Operands.NUMBER:
-            return t is not BOOL
-        case Operands.BOOL:
-            return t is BOOL
-        case Operands.ANY | Operands.CHOICE:
-            return True
-
-
-def fits(given: Scalar | Ref, wanted: Scalar | Ref) -> bool:
-    """Whether an operand may be passed: of the same type, or an array where one has no size."""
-    match given, wanted:
-        case Ref(ArrayType(a, n)), Ref(ArrayType(b, m)):
-            return (
-                a == b and given.growable == wanted.growable and (n == m or n is None or m is None)
-            )
-        case _:
-            return given == wanted
 
 
 def _is_root(x: Operand) -> bool:

@@ -21,6 +21,7 @@ from loma.ir.nodes import (
     Var,
     View,
     While,
+    Window,
 )
 from loma.ir.traverse import operands, outs, regions
 from loma.opt.rewrite import Rewriter, with_regions
@@ -89,7 +90,7 @@ class _Hoist(Rewriter):
         return (replace(region, ops=tuple(kept)) if lifted else region), lifted
 
     def movable(self, op: Op) -> bool:
-        pure = isinstance(op, View) or (isinstance(op, Apply) and op.prim.speculatable)
+        pure = isinstance(op, View | Window) or (isinstance(op, Apply) and op.prim.speculatable)
         return pure and all(
             isinstance(x, Const) or self.depth[x] <= self.level for x in operands(op)
         )

@@ -33,6 +33,7 @@ from loma.ir.nodes import (
     Store,
     Var,
     View,
+    Window,
 )
 from loma.ir.traverse import clone_op, op_reads, outs, regions, value
 from loma.ir.types import I32, ArrayType, Ref, Scalar
@@ -141,7 +142,7 @@ class _Cut:
         """
         if isinstance(op, Alloc) and not isinstance(op.count, Var):
             self.first.append(op)
-        elif isinstance(op, Alloc | View | LoadRef):
+        elif isinstance(op, Alloc | View | Window | LoadRef):
             self.stretches.append(op)
         else:
             last = self.stretches[-1] if self.stretches else None

@@ -30,6 +30,7 @@ from loma.ir.nodes import (
     Var,
     View,
     While,
+    Window,
 )
 from loma.ir.prims import arithmetic as A
 from loma.ir.prims.record import Prim
@@ -156,7 +157,7 @@ def _invariant(op: While, compare: Apply, bound: Operand, table: EffectTable) ->
         if x is compare:
             continue
         match x:
-            case Apply() | View() | Check():
+            case Apply() | View() | Window() | Check():
                 pass
             case Load(root, path) | LoadRef(root, path):
                 if table.writes_any(effects, table.aliases.place(root, path)):

@@ -32,6 +32,7 @@ from loma.ir.nodes import (
     Var,
     View,
     While,
+    Window,
 )
 from loma.ir.traverse import walk
 from loma.ir.types import Ref, Scalar
@@ -64,7 +65,7 @@ def operation(code: Code, op: Op) -> None:  # noqa: C901, PLR0915 (one dispatch 
             memory.store(code, op)
         case Accum():
             memory.accumulate(code, op)
-        case View():
+        case View() | Window():
             memory.view(code, op)
         case LoadRef():
             memory.load_ref(code, op)

@@ -24,6 +24,7 @@ from loma.ir.nodes import (
     StoreRef,
     Var,
     View,
+    Window,
 )
 from loma.ir.traverse import walk
 from loma.ir.types import ArrayType, Ref, TapeType
@@ -102,7 +103,7 @@ def _may_trap(op: Op) -> bool:
     match op:
         case Check() | Push() | Pop():
             return True
-        case Load() | Store() | Accum() | View() | LoadRef() | StoreRef():
+        case Load() | Store() | Accum() | View() | Window() | LoadRef() | StoreRef():
             return isinstance(op.root.type, Ref) and op.root.type.growable
         case _:
             return False

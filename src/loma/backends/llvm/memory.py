@@ -22,6 +22,7 @@ from loma.ir.nodes import (
     Trap,
     Var,
     View,
+    Window,
 )
 from loma.ir.types import ArrayType, Ref, Scalar, StructType, Type
 
@@ -174,7 +175,7 @@ def accumulate(code: Code, op: Accum) -> None:
     code.store(type, code.value(f"{kind} {VALUE[type]} {old}, {code.read(op.value)}"), where)
 
 
-def view(code: Code, op: View) -> None:
+def view(code: Code, op: View | Window) -> None:
     """A root inside a root."""
     code.bind(op.out, address(code, op.root, op.path, op.span, grow=True))
 

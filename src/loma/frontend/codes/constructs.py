@@ -111,15 +111,15 @@ def callee(span: Span) -> Finding:
 
 
 def slices(span: Span) -> Finding:
-    """`a[1:2]`, `a[i, j]`.
+    """A slice with a step.
 
-    Nested arrays are indexed one level at a time.
+    The elements of a slice follow each other in memory.
 
         def f(a : In[Array[float]]) -> float:
-            return a[0, 1]
+            return a[0:8:2][1]
     """
-    return finding("E0119", "an array is indexed by one integer", span,
-                   help="write `a[i][j]` for nested arrays; there are no slices")
+    return finding("E0119", "a slice has no step", span,
+                   help="write a loop with a step")
 
 
 def literal(span: Span, what: str) -> Finding:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from loma.frontend.codes import (
+    arrays,
     calls,
     constructs,
     derivatives,
@@ -41,7 +42,7 @@ def index() -> tuple[Entry, ...]:
     """All codes, in order."""
     found: list[Entry] = []
     for module in (syntax, constructs, names, types, calls, flow, derivatives, methods,
-                   modules, parallel, seeing):
+                   modules, parallel, seeing, arrays):
         found += _entries(module)
     return tuple(sorted(found, key=lambda e: e.code))
 

@@ -24,7 +24,6 @@ FOREIGN_TYPES: Final = {
 FOREIGN_CALLS: Final = {
     "int": "write `float2int(x)`", "float": "write `int2float(x)`",
     "print": "loma programs do not print: write the value to an `Out` argument",
-    "len": "arrays do not know their length: pass it as an argument",
     "range": "`range` stands in `for i in range(n):` only",
     "fwd_diff": "write `name = fwd_diff(f)` at the top level of the file, and call `name`",
     "rev_diff": "write `name = rev_diff(f)` at the top level of the file, and call `name`",

@@ -21,7 +21,7 @@ from loma.frontend.errors import (
 )
 
 
-def index_not_int(expr: surface.Index, span: Span, found: str) -> Finding:
+def index_not_int(expr: surface.Node, span: Span, found: str) -> Finding:
     """An index that is no integer.
 
     A float is not rounded silently to an index.
@@ -35,7 +35,7 @@ def index_not_int(expr: surface.Index, span: Span, found: str) -> Finding:
                    kind=ArrayAccessTypeMismatch, payload={"expr": expr})
 
 
-def not_an_array(expr: surface.Index, span: Span, found: str) -> Finding:
+def not_an_array(expr: surface.Node, span: Span, found: str) -> Finding:
     """An index into something that is no array.
 
     Only arrays have elements, and structs whose class defines `__getitem__`.

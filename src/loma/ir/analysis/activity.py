@@ -32,6 +32,7 @@ from loma.ir.nodes import (
     Var,
     View,
     While,
+    Window,
 )
 from loma.ir.traverse import walk
 from loma.ir.types import Ref, Scalar, Structs, has_float
@@ -126,7 +127,7 @@ class Activity:
                     _bind(carried, op.cond.args, marked)
             case Parallel(_, body, outs):
                 _bind(body.yields, outs, marked)
-            case View() | LoadRef() | Alloc() | Check() | Print():
+            case View() | Window() | LoadRef() | Alloc() | Check() | Print():
                 pass
 
     def _use(self, op: Op, marked: set[Var]) -> None:  # noqa: C901, PLR0915 - one dispatch
@@ -155,7 +156,7 @@ class Activity:
                 _bind(carried, op.inits, marked)
             case Parallel(_, body, outs):
                 _bind(outs, body.yields, marked)
-            case View() | LoadRef() | Alloc() | Check() | Print():
+            case View() | Window() | LoadRef() | Alloc() | Check() | Print():
                 pass
 
 

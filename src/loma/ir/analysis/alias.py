@@ -2,8 +2,8 @@
 
     private root     a local Alloc whose pointer goes nowhere, or a scalar or struct parameter:
                      only paths from the root itself reach it
-    shared root      array parameters, what a LoadRef gives, escaped Allocs: two of them overlap
-                     where their leaf types agree
+    shared root      array parameters, what a LoadRef or a Window gives, escaped Allocs (those
+                     with a Window too): two of them overlap where their leaf types agree
 
 A scalar or struct parameter counts as private because the same element may not be passed twice; in
 a function that is called from loma code, an argument can be an element of an array that is passed
@@ -27,6 +27,7 @@ from loma.ir.nodes import (
     StoreRef,
     Var,
     View,
+    Window,
 )
 from loma.ir.traverse import walk
 from loma.ir.types import ArrayType, Scalar, Structs, StructType, Type, has_pointer
@@ -79,20 +80,25 @@ class Aliases:
         self._views: dict[Var, tuple[Var, Path]] = {}
         self._allocs: set[Var] = set()
         escaped: list[Var] = []
+        windowed: list[Var] = []
         for op in walk(function.body):
             match op:
                 case View(root, path, out):
                     self._views[out] = (root, path)
                 case Alloc(out):
                     self._allocs.add(out)
+                case Window(root):
+                    windowed.append(root)
                 case StoreRef(_, _, value):
                     escaped.append(value)
                 case Call(_, args):
                     escaped.extend(a for a in args if isinstance(a, Var) and self._holds_array(a))
                 case _:
                     pass
-        self._shared = {self.place(v, ()).root for v in escaped} & self._allocs
+        open_to_all = {self.place(v, ()).root for v in windowed}
+        self._shared = ({self.place(v, ()).root for v in escaped} | open_to_all) & self._allocs
         self._private = (self._allocs - self._shared) | _private_params(function, module)
+        self._private -= open_to_all
 
     def _holds_array(self, v: Var) -> bool:
         return not isinstance(v.type, Scalar) and not isinstance(v.content, Scalar)

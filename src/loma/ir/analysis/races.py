@@ -30,8 +30,10 @@ from loma.ir.nodes import (
     Store,
     Var,
     View,
+    Window,
 )
 from loma.ir.traverse import bound, is_parallel, regions, walk
+from loma.ir.types import I32
 
 
 class Meeting(Enum):
@@ -82,7 +84,8 @@ class _Threads:
         self.thread = body.args[0]
         self.base = base
         self.inside: dict[Var, Apply | None] = dict.fromkeys(bound(body))
-        self.defs = {op.out: op for op in walk(body) if isinstance(op, View | LoadRef)}
+        parts = (op for op in walk(body) if isinstance(op, View | Window | LoadRef))
+        self.defs = {op.out: op for op in parts}
         self.inside.update((op.out, op) for op in walk(body) if isinstance(op, Apply))
         self.private = {op.out for op in walk(body) if isinstance(op, Alloc)}
         self.accesses: dict[Var, list[Access]] = {}
@@ -110,7 +113,12 @@ class _Threads:
     def whole(self, root: Var, path: Path) -> Path:
         """The path from the base root, through views and pointers."""
         op = self.defs.get(root)
-        return path if op is None else self.whole(op.root, (*op.path, *path))
+        if op is None:
+            return path
+        if isinstance(op, Window):  # where it begins is added to the index: somewhere
+            path = (Var("somewhere", I32), *path[1:])
+            return self.whole(op.root, (*op.path[: -op.depth], *path))
+        return self.whole(op.root, (*op.path, *path))
 
     def races(self) -> Iterator[Race]:
         """Each pair of a write and a read, or of a plain write and any write, that may meet."""

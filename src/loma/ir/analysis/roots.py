@@ -21,6 +21,7 @@ from loma.ir.nodes import (
     StoreRef,
     Var,
     View,
+    Window,
 )
 from loma.ir.traverse import walk
 from loma.ir.types import Ref
@@ -35,7 +36,7 @@ def bases(body: Region) -> dict[Var, Var]:
     base: dict[Var, Var] = {}
     for op in walk(body):
         match op:
-            case View(root, _, out) | LoadRef(root, _, out):
+            case View(root, _, out) | Window(root, _, out) | LoadRef(root, _, out):
                 base[out] = base.get(root, root)
             case Alloc(out):
                 base[out] = out

@@ -1,0 +1,78 @@
+"""Types as they are written: the part of the surface tree that annotations become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from loma.diagnostics import NOWHERE, Span
+
+if TYPE_CHECKING:
+    from loma.frontend.surface import Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """Any part of the tree."""
+
+    span: Span = field(default=NOWHERE, kw_only=True, repr=False)
+
+    @property
+    def lineno(self) -> int:
+        """The line, under the name that Python's `ast` gives it."""
+        return self.span.line
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedType(Node):
+    """int, float, a struct ..."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayTypeExpr(Node):
+    """Array[element], Array[element, size] or Array[element, ...] (growable)."""
+
+    element: TypeExpr
+    size: Expr | None = None
+    growable: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SizeName(Node):
+    """"n": a size that an argument has a name for."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShapedTypeExpr(Node):
+    """Array[element, sizes ...]: a size has a name, or is computed and not the only one."""
+
+    element: TypeExpr
+    sizes: tuple[Expr | SizeName, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DiffTypeExpr(Node):
+    """Diff[inner]."""
+
+    inner: TypeExpr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TupleTypeExpr(Node):
+    """tuple[elements]."""
+
+    elements: tuple[TypeExpr, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BadType(Node):
+    """A type that has already been reported."""
+
+
+TypeExpr: TypeAlias = (
+    NamedType | ArrayTypeExpr | ShapedTypeExpr | DiffTypeExpr | TupleTypeExpr | BadType
+)
