@@ -27,6 +27,14 @@ def test_an_index_that_moves_with_the_loop_is_in_64_bits() -> None:
     assert "float, ptr %v1, i64" not in found
 
 
+def test_neighbours_share_an_address() -> None:
+    found = text(
+        "    c : int = n * k\n    for i in range(k, n):\n"
+        "        s = s + x[i + c - 1] + x[i + c] + x[c + 1 + i]\n"
+    )
+    assert len(re.findall("sext i32", found)) == 1
+
+
 @pytest.mark.parametrize(
     ("loop", "index", "k"),
     [
@@ -43,6 +51,9 @@ def test_an_index_that_moves_with_the_loop_is_in_64_bits() -> None:
         ("range(k, n + k, 3)", "i - k + 1", -(2**31)),
         ("range(n - 1, -1, -2)", "2 * i + 1", 0),
         ("range(n, k, -1)", "3 * (i - k) - 2", 7),
+        ("range(k - 3, n + k - 3)", "i - k + 3", 2**31 - 30),
+        ("range(n)", "(k + 1) + i - (k - 2)", -(2**31)),
+        ("range(n)", "(k + 2147483647) + i + 1", -(2**31)),
     ],
 )
 @pytest.mark.parametrize("n", [0, 1, 7, 64])

@@ -118,6 +118,7 @@ class Code:
         self.loops = 0
         self.count = 0
         self.line_size = 0
+        self.near: dict[Var, tuple[Var, int]] = {}
         self.moving: Callable[[Operand], str | None] | None = None
 
     def fresh(self) -> str:

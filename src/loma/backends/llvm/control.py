@@ -59,6 +59,7 @@ def operation(code: Code, op: Op) -> None:  # noqa: C901, PLR0915 (one dispatch 
     match op:
         case Apply():
             scalars.apply(code, op)
+            moving.note(code, op)
         case Load():
             memory.load(code, op)
         case Store():

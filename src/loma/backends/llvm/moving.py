@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 from loma.backends.llvm.code import Code
 from loma.ir.analysis.affine import Affine, combined
 from loma.ir.nodes import Accum, Apply, Const, Load, Op, Operand, Region, Store, Var
+from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import bound
 from loma.ir.types import I32, Ref
 
@@ -64,7 +65,9 @@ class Moving:
         if isinstance(self.start, Const):
             offset += form.scale * int(self.start.value)
         else:
-            terms[self.start] = terms.get(self.start, 0) + form.scale
+            base, apart = self.code.near.get(self.start, (self.start, 0))
+            terms[base] = terms.get(base, 0) + form.scale
+            offset += form.scale * apart
             terms = {v: c for v, c in terms.items() if c}
         if abs(offset) > NEAR or any(not -FAR <= c < FAR for c in terms.values()):
             return None
@@ -109,10 +112,26 @@ def of_loop(code: Code, body: Region, steps: tuple[Operand, Operand], counter: s
     """The loop with this body, whose counter is called so."""
     start, step = steps
     assert isinstance(step, Const), "loops step by a number"
-    return Moving(code, body.args[0], start, int(step.value), counter, _forms(body))
+    return Moving(code, body.args[0], start, int(step.value), counter, _forms(code, body))
 
 
-def _forms(body: Region) -> dict[Var, Affine | None]:
+def note(code: Code, op: Apply) -> None:
+    """Remembers what an integer is so far from, so that indices that lie near each other are seen
+    to.
+    """
+    if op.out.type is not I32 or op.prim not in (A.ADD, A.SUB):
+        return
+    x, y = op.args
+    if isinstance(x, Const) and op.prim is A.ADD:
+        x, y = y, x
+    if isinstance(x, Var) and isinstance(y, Const):
+        base, apart = code.near.get(x, (x, 0))
+        apart += int(y.value) if op.prim is A.ADD else -int(y.value)
+        if abs(apart) <= NEAR:
+            code.near[op.out] = base, apart
+
+
+def _forms(code: Code, body: Region) -> dict[Var, Affine | None]:
     """How the integers of a body's top level move with its index; None for what is not known."""
     forms: dict[Var, Affine | None] = dict.fromkeys(bound(body))
     forms[body.args[0]] = Affine(1, {}, 0)
@@ -120,7 +139,10 @@ def _forms(body: Region) -> dict[Var, Affine | None]:
     def form(x: Operand) -> Affine | None:
         if isinstance(x, Const):
             return Affine(0, {}, int(x.value) if x.type.is_int else 0)
-        return forms[x] if x in forms else Affine(0, {x: 1}, 0)
+        if x in forms:
+            return forms[x]
+        base, apart = code.near.get(x, (x, 0))
+        return Affine(0, {base: 1}, apart)
 
     for op in body.ops:
         if isinstance(op, Apply) and op.out.type is I32:
