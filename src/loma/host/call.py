@@ -11,12 +11,12 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from loma.diagnostics import RunError
 from loma.host.arguments import Given
 from loma.host.arrays import Block, Child, Converter, reached
 from loma.host.description import Code, Description
 from loma.host.marshal import ctypes_structs, ctypes_type
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError
+from loma.host.stopped import raise_stopped
 from loma.host.values import Value, named_tuple, number_of
 from loma.ir.nodes import Argument, Direction
 from loma.ir.types import ArrayType, Scalar, StructType, Type
@@ -176,7 +176,7 @@ class Instance:
     def raise_error(self) -> None:
         """Raises what the last call of this thread left in the error channel."""
         if (error := self.code.loaded.take_error()) is not None:
-            raise RunError(error.trap, error.message or error.trap, error.file, error.line)
+            raise_stopped(error)
 
     def named(self, values: tuple[Value, ...]) -> Value:
         """Several results as a named tuple."""

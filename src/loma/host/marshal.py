@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from loma.backends.base import Loaded
 from loma.backends.interface import Interface
-from loma.diagnostics import RunError
+from loma.host.stopped import raise_stopped
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.types import ArrayType, Scalar, StructDef, StructType, TapeType, Type
 
@@ -133,7 +133,7 @@ def _raising(loaded: Loaded) -> Callable[[object, object, object], object]:
     def check(result: object, function: object, arguments: object) -> object:
         error = loaded.take_error()
         if error is not None:
-            raise RunError(error.trap, error.message or error.trap, error.file, error.line)
+            raise_stopped(error)
         return result
 
     return check

@@ -192,6 +192,13 @@ class Code:
         self.line(f"br i1 {cond}, label %{label}, label %trap{site}, !prof !{LIKELY}")
         self.block(label)
 
+    def poll(self, span: Span) -> None:
+        """Goes on only if nobody wants the program to stop."""
+        where = self.value("getelementptr %loma.ctx, ptr %ctx, i32 0, i32 8")
+        flag = self.value(f"load volatile i32, ptr {where}, align 4")
+        go = self.value(f"icmp eq i32 {flag}, 0")
+        self.trap_unless(go, self.unit.sites.number(span, Trap.CANCELLED))
+
     def load(self, type: Scalar, address: str) -> str:
         """The scalar at an address, as a value."""
         memory = self.value(

@@ -151,7 +151,7 @@ def counted(code: Code, op: For) -> None:
     """A counted loop: tested once before it, then at its end."""
     said = PLAIN if op.short else ROW if _is_busy_row(code, op) else ()
     with _hints(code, op.independent, said) as again:
-        _loop(code, op.count, (op.start, op.step), op.inits, op.body, op.outs, again=again)
+        _loop(code, op, (op.start, op.step), op.inits, op.body, again=again)
 
 
 def _is_busy_row(code: Code, op: For) -> bool:
@@ -196,17 +196,16 @@ def parallel(code: Code, op: Parallel) -> None:
     apart = not any(isinstance(inner, Accum) for inner in walk(op.body))
     with _hints(code, apart) as again:
         _loop(
-            code, op.count, (const(0, type), const(1, type)), inits, body, op.outs, sums=carried,
-            again=again)
+            code, op, (const(0, type), const(1, type)), inits, body, sums=carried, again=again)
 
 
 def _loop(
-    code: Code, count: Operand, steps: tuple[Operand, Operand], inits: tuple[Operand, ...],
-    body: Region, outs: tuple[Var, ...], sums: tuple[Var, ...] = (), again: str = "",
+    code: Code, op: For | Parallel, steps: tuple[Operand, Operand], inits: tuple[Operand, ...],
+    body: Region, sums: tuple[Var, ...] = (), again: str = "",
 ) -> None:
     """Emits a counted loop; what the body yields for `sums` is added to the carried values."""
     firsts = [code.read(x) for x in inits]
-    trips, done, before = code.read(count), code.fresh_label("done"), code.label
+    trips, done, before = code.read(op.count), code.fresh_label("done"), code.label
     index = _Index(code, body.args[0], code.read(steps[0]), code.read(steps[1]), before)
     loop = index.enter(trips, done)
     phis = [_phi(code, v) for v in body.args[1:]]
@@ -214,13 +213,14 @@ def _loop(
     for i, v in enumerate(sums):
         flags = "" if code.unit.strict else " reassoc"
         yields[i] = code.value(f"fadd{flags} {VALUE[v.scalar]} {code.names[v]}, {yields[i]}")
+    _poll(code, op)
     more = index.advance(trips)
     end = code.label
     for phi, v, first, last in zip(phis, body.args[1:], firsts, yields, strict=True):
         _fill(code, phi, v.scalar, (first, before), (last, end))
     code.line(f"br i1 {more}, label %{loop}, label %{done}{again}")
     code.block(done)
-    for out, first, last in zip(outs, firsts, yields, strict=True):
+    for out, first, last in zip(op.outs, firsts, yields, strict=True):
         cases = f"[ {first}, %{before} ], [ {last}, %{end} ]"
         code.bind(out, code.value(f"phi {VALUE[out.scalar]} {cases}"))
 
@@ -272,6 +272,12 @@ class _Index:
         return code.value(f"icmp slt {self.kind} {after}, {trips}")
 
 
+def _poll(code: Code, op: Op) -> None:
+    """Stops the program if the user wants that."""
+    if op in code.unit.effects.polls:
+        code.poll(op.span)
+
+
 def repeat(code: Code, op: While) -> None:
     """A loop that runs while its condition region yields true."""
     firsts = [code.read(x) for x in op.inits]
@@ -288,6 +294,7 @@ def repeat(code: Code, op: While) -> None:
         code.bind(v, name)
     yields = region(code, op.body)
     code.loops -= 1
+    _poll(code, op)
     for phi, v, first, last in zip(phis, op.cond.args, firsts, yields, strict=True):
         _fill(code, phi, v.scalar, (first, before), (last, code.label))
     code.line(f"br label %{head}")

@@ -49,7 +49,7 @@ def _runner(code: Code, pack: Pack) -> list[str]:
     enter(code)
     code.line("br i1 %first, label %run, label %trapped")
     code.block("trapped")
-    code.line("call void @loma_leave(ptr %ctx, ptr %rec)")
+    leave(code)
     code.line("ret void")
     code.block("run")
     args = ["ptr %ctx"]
@@ -63,7 +63,7 @@ def _runner(code: Code, pack: Pack) -> list[str]:
         code.line(f"store {pack.result} {value}, ptr {pack.at(code, '%pack', n + 1)}")
     else:
         code.line(text)
-    code.line("call void @loma_leave(ptr %ctx, ptr %rec)")
+    leave(code)
     code.line("ret void")
     return code.finish(
         f"define internal void @loma_r_{symbol(code.name)}(ptr %pack) nounwind noinline {{")
@@ -73,5 +73,14 @@ def enter(code: Code) -> None:
     """Sets up the context and the landing place of traps; %first tells a call from a trap."""
     code.locals.append("%ctx = alloca %loma.ctx, align 16")
     code.line("%rec = call ptr @loma_enter(ptr %ctx)")
+    if code.name in code.unit.effects.watched:
+        code.line("call void @loma_watch(ptr %ctx)")
     code.line("%jumped = call i32 @_setjmp(ptr %ctx) returns_twice")
     code.line("%first = icmp eq i32 %jumped, 0")
+
+
+def leave(code: Code) -> None:
+    """Frees what is left of the context, and leaves a record."""
+    if code.name in code.unit.effects.watched:
+        code.line("call void @loma_unwatch(ptr %ctx)")
+    code.line("call void @loma_leave(ptr %ctx, ptr %rec)")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from loma.backends.llvm.interrupt import long_loops
 from loma.backends.llvm.layout import Layout
 from loma.ir.nodes import (
     Accum,
@@ -49,16 +50,19 @@ class Effects:
 
     `context`: functions that can trap or allocate; they take a pointer to the call's context.
     `recursive`: functions on a cycle of calls. `deep`: those, and all that call them. `places`:
-    where each local root lives.
+    where each local root lives. `polls`: loops that look whether they are to stop; `watched`: the
+    functions that come to such loops, or recurse, if they are `interruptible`.
     """
 
     context: frozenset[str]
     recursive: frozenset[str]
     deep: frozenset[str]
     places: Mapping[Var, Place]
+    polls: Mapping[Op, str]
+    watched: frozenset[str]
 
 
-def analyse(module: Module, layout: Layout) -> Effects:
+def analyse(module: Module, layout: Layout, interruptible: bool = False) -> Effects:
     """The facts about a module."""
     ops = {f.name: list(walk(f.body)) for f in module.functions.values()}
     calls = {
@@ -66,14 +70,31 @@ def analyse(module: Module, layout: Layout) -> Effects:
         for name, body in ops.items()}
     recursive = cyclic(calls)
     places: dict[Var, Place] = {}
-    context = set(recursive)
+    context: set[str] = set(recursive)
     for name, body in ops.items():
         mine = _place_locals(body, layout, RECURSIVE_FRAME if name in recursive else STACK_FRAME)
         places.update(mine)
         if any(p is not Place.STACK for p in mine.values()) or any(_may_trap(op) for op in body):
             context.add(name)
-    return Effects(frozenset(_callers(context, calls)), recursive,
-        frozenset(_callers(recursive, calls)), places)
+    polls = long_loops(module) if interruptible else {}
+    twins = [{f.name, f.fast} for f in module.functions.values() if f.fast]
+    watched = _with_twins({*polls.values(), *(recursive if interruptible else ())}, calls, twins)
+    context = _callers(context | watched, calls)
+    if interruptible:
+        context = _with_twins(context, calls, twins)
+    return Effects(
+        frozenset(context), recursive, frozenset(_callers(recursive, calls)), places, polls,
+        frozenset(watched))
+
+
+def _with_twins(
+    seeds: Iterable[str], calls: Mapping[str, Iterable[str]], twins: list[set[str]],
+) -> set[str]:
+    """The seeds and all that call them, twins together, so that one can stand for the other."""
+    found = _callers(seeds, calls)
+    while more := {name for pair in twins if pair & found for name in pair} - found:
+        found = _callers(found | more, calls)
+    return found
 
 
 def _place_locals(ops: Iterable[Op], layout: Layout, budget: int) -> dict[Var, Place]:

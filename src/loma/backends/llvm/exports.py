@@ -18,7 +18,8 @@ LIBC: Final = (
     "malloc", "calloc", "free", "_setjmp", "longjmp", "pthread_getspecific", "pthread_setspecific",
     "pthread_key_create", "pthread_once", "pthread_self", "pthread_getattr_np",
     "pthread_attr_getstack", "pthread_attr_destroy", "sysconf", "memset", "memcpy", "memmove",
-    "memcmp", "bcmp", "strlen", "snprintf", "printf", "strtof", "strtod")
+    "memcmp", "bcmp", "strlen", "snprintf", "printf", "strtof", "strtod",
+    "sigaction")
 RESERVED: Final = frozenset([*LIBC, *LIBM, *(f"{name}f" for name in LIBM)])
 
 LAST_ERROR: Final = """

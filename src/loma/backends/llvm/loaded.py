@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -66,7 +67,7 @@ class _State(ctypes.Structure):
 
     _fields_ = [
         ("ready", ctypes.c_int32), ("key", ctypes.c_int32), ("limit", ctypes.c_int64),
-        ("stack", ctypes.c_int64), ("stack_key", ctypes.c_int32)]
+        ("stack", ctypes.c_int64), ("stack_key", ctypes.c_int32), ("main", ctypes.c_uint64)]
 
 
 assert ctypes.sizeof(_Record) <= MESSAGE < RECORD_BYTES
@@ -189,6 +190,7 @@ def load(bundle: Bundle) -> Jitted:
         state = _State.from_address(owner)
         state.key, state.limit = record_key(), default_limit()
         state.stack, state.stack_key = stack_bytes(), stack_key()
+        state.main = threading.main_thread().ident or 0
         state.ready = 1
     addresses = {name: tracker[entry(name)] for name in bundle.entries}
     printer = tracker["loma_printer"] if bundle.prints else 0

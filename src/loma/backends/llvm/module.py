@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from loma.backends.llvm import abi, control, deep, runtime, runtime_print, runtime_stack
+from loma.backends.llvm import abi, control, deep, interrupt, runtime, runtime_print, runtime_stack
 from loma.backends.llvm.code import LIKELY, METADATA, Code, Site, Sites, Unit, entry, internal
-from loma.backends.llvm.effects import analyse, exported
+from loma.backends.llvm.effects import Effects, analyse, exported
 from loma.backends.llvm.exports import exports
 from loma.backends.llvm.layout import VALUE, Layout
 from loma.backends.llvm.sums import reassociable
@@ -42,7 +43,8 @@ class Emitted:
 def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emitted:
     """The module for a target; `shared`: with what a shared library needs."""
     layout = Layout(module.structs)
-    unit = Unit(module, layout, analyse(module, layout), Sites(module.file), strict)
+    effects = analyse(module, layout, interruptible=not shared)
+    unit = Unit(module, layout, effects, Sites(module.file), strict)
     convention = abi.convention(triple)
     bodies: list[str] = []
     for f in module.functions.values():
@@ -50,15 +52,9 @@ def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emi
     callable_ = exported(module)
     for f in callable_:
         bodies += _Entry(unit, f, convention).lines()
-    head = [f'target triple = "{triple}"', runtime.ALWAYS]
-    if unit.effects.context:
-        used = "\n".join(bodies)
-        head.append(runtime.text("@loma_tape" in used, "@loma_grow" in used))
     prints = any("@loma_put_" in line for line in bodies)
-    if prints:
-        head.append(runtime_print.text(bool(unit.effects.context)))
-    if unit.effects.recursive:
-        head.append(runtime_stack.text(triple))
+    head = [f'target triple = "{triple}"', runtime.ALWAYS]
+    head += _runtime(effects, "\n".join(bodies), triple, prints)
     head += [*layout.definitions(), *sorted(unit.intrinsics)]
     entries = {f.name: f.name in unit.effects.context for f in callable_}
     if shared:
@@ -68,6 +64,18 @@ def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emi
         f"attributes #{n} = {{ {SKIPPED if large else kept} }}" for n, kept in GROUPS.items()]
     text = "\n".join([*head, *bodies, *attributes, METADATA, *unit.metadata, ""])
     return Emitted(text, entries, tuple(unit.sites.all), prints)
+
+
+def _runtime(effects: Effects, used: str, triple: str, prints: bool) -> Iterator[str]:
+    """The parts of the runtime that the bodies use."""
+    if effects.context:
+        yield runtime.text("@loma_tape" in used, "@loma_grow" in used)
+    if prints:
+        yield runtime_print.text(bool(effects.context))
+    if effects.watched:
+        yield interrupt.RUNTIME
+    if effects.recursive:
+        yield runtime_stack.text(triple)
 
 
 def function(unit: Unit, f: Function) -> list[str]:
@@ -115,6 +123,8 @@ def _check_depth(code: Code, f: Function) -> None:
     code.line(f"call void @loma_deeper(ptr %ctx, ptr {here}, i32 {site})")
     code.line(f"br label %{go}")
     code.block(go)
+    if f.name in code.unit.effects.watched:
+        code.poll(f.span)
 
 
 class _Entry:
@@ -149,15 +159,20 @@ class _Entry:
             self.args.insert(0, "ptr %ctx")
             self._enter(result)
         call = f"call {inner} {self._callee(int(traps))}({', '.join(self.args)})"
-        if traps:
-            call += " noinline"
+        self._return(result, self._called(call, inner, traps))
+        return code.finish(
+            f"define {result} @{entry(f.name)}({', '.join(self.params)}) nounwind {{")
+
+    def _called(self, call: str, inner: str, traps: bool) -> str:
+        """The result of the call, after which the context is left."""
+        code = self.code
+        call += " noinline" * traps
         value = code.value(call) if inner != "void" else ""
         if inner == "void":
             code.line(call)
-        code.lines += ["call void @loma_leave(ptr %ctx, ptr %rec)"] * traps
-        self._return(result, value)
-        return code.finish(
-            f"define {result} @{entry(f.name)}({', '.join(self.params)}) nounwind {{")
+        if traps:
+            deep.leave(code)
+        return value
 
     def _deep(self, result: str, inner: str) -> list[str]:
         """The entry of a function that recurses."""
@@ -261,7 +276,7 @@ class _Entry:
         deep.enter(code)
         code.line("br i1 %first, label %run, label %trapped")
         code.block("trapped")
-        code.line("call void @loma_leave(ptr %ctx, ptr %rec)")
+        deep.leave(code)
         if self.result is not None:
             self._clear()
         code.line("ret void" if result == "void" else f"ret {result} zeroinitializer")

@@ -6,14 +6,15 @@ which frees that list; so loma functions neither test for errors after calls nor
 happened is left in a record of the calling thread.
 
     context  jump buffer, newest block, spare tape chunk, bytes now, most bytes, limit,
-             lowest stack address, site
+             lowest stack address, site, whether the user wants it to stop
     record   site (0: all went well), owner (address of the module's @loma_state), most bytes,
              lowest stack address, the same where a call on an own stack ends at last, whether
              one runs (2: deep); from byte 64 on, a message with values
     block    64 bytes before its data: malloc's address, previous, next, bytes; and, for a chunk of
              a tape, the tape's next free byte, start and end in the chunk before
     state    ready, pthread key of the record, limit in bytes, bytes of own stacks, their pthread
-             key: set by who loads the object, or at the first call
+             key, the thread in which Ctrl-C stops programs: set by who loads the object, or at
+             the first call
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from loma.backends.llvm.runtime_threads import THREADS
 RECORD_BYTES: Final = 1024
 
 TYPES: Final = """
-%loma.ctx = type { [64 x i64], ptr, ptr, i64, i64, i64, ptr, i32 }
+%loma.ctx = type { [64 x i64], ptr, ptr, i64, i64, i64, ptr, i32, i32 }
 %loma.record = type { i32, ptr, i64, ptr, ptr, i32 }
 %loma.block = type { ptr, ptr, ptr, i64, ptr, ptr, ptr }
-%loma.state = type { i32, i32, i64, i64, i32 }
+%loma.state = type { i32, i32, i64, i64, i32, i64 }
 """
 
 DECLARATIONS: Final = """
