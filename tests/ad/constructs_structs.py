@@ -222,3 +222,76 @@ def f(x : In[float], y : In[float]) -> float:
     lo, hi = (t[0], u[1])
     return lo * u[0] - hi * t[1]
 """)
+program("stack of numbers", ((0.7, 0.3), (0.2, 1.2)), """
+def f(x : In[float], y : In[float]) -> float:
+    s : Stack[float]
+    for i in range(5):
+        s.push(x * i)
+        s.push(sin(y + i))
+    total = 0.0
+    while s.size() > 5:
+        a, b = s.pop(), s.pop()
+        total += a * b
+        if a < 0.5:
+            s.push(a * b * x)
+        s.pop()
+    total += s.pop()
+    n, last = s.size(), s.pop()
+    return total * last + n
+""")
+program("stack of structs", ((0.7, 0.3), (0.2, 1.2)), VECTOR + """
+class Job:
+    at : Vec3
+    depth : int
+    w : Array[float, 2]
+
+def work(jobs : InOut[Stack[Job]], done : InOut[Stack[float]], x : In[float]) -> int:
+    j = jobs.pop()
+    done.push(j.at.norm() * j.w[0])
+    if j.depth > 0:
+        left : Job = Job(j.at * x, j.depth - 1, j.w)
+        left.w[0] += x
+        right = left
+        right.at = left.at + j.at
+        jobs.push(left)
+        jobs.push(right)
+    return jobs.size()
+
+def f(x : In[float], y : In[float]) -> float:
+    jobs : Stack[Job]
+    done : Stack[float]
+    start : Job
+    start.at = Vec3(x, y, x * y)
+    start.depth = 3
+    start.w[0] = y
+    jobs.push(start)
+    while jobs.size() > 1 or done.size() < 1:
+        n = work(jobs, done, x)
+        done.push(x * n)
+    total = y
+    for i in range(done.size() - 2):
+        total += done.pop() * sin(total)
+    return total + jobs.size()
+""")
+program("stack and recursion", ((0.7, 0.3), (0.2, 1.2)), """
+def walk(s : InOut[Stack[float]], n : In[int], x : In[float]):
+    if n > 0:
+        s.push(x * n)
+        walk(s, n - 1, x * x + 0.1)
+        top : float = s.pop()
+        s.push(top * x)
+        if n % 2 == 0:
+            s.push(top)
+
+def f(x : In[float], y : In[float]) -> float:
+    s : Stack[float]
+    for k in range(3):
+        fresh : Stack[float]
+        walk(fresh, k + 1, x)
+        s.push(fresh.pop() * y)
+    walk(s, 4, y)
+    total = 0.0
+    while s.size() > 1:
+        total = total * 0.5 + s.pop()
+    return total
+""")

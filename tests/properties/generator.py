@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+from properties import stacks
 from properties.expressions import float_expr
 from properties.methods import write_methods
 from properties.scope import FLOAT, INT, LENGTH, Callee, Formal, Scope, Variable, spelled
@@ -35,6 +36,7 @@ FEATURES = frozenset(
         "nested_ad",
         "methods",
         "tuples",
+        "stacks",
     }
 )
 
@@ -88,6 +90,8 @@ class Generator:
             self.helper()
         if "tuples" in self.features and self.rng.random() < 0.5:
             self.tuple_function()
+        if "stacks" in self.features and self.rng.random() < 0.3:
+            self.stack_function()
         if "recursion" in self.features and self.rng.random() < 0.4:
             self.recursive()
         if "nested_ad" in self.features and self.order < 3 and self.rng.random() < 0.25:
@@ -213,6 +217,13 @@ class Generator:
         formals = [Formal(self.page.fresh("x"), t) for t in types]
         made = pair(self.rng, self.page, self.scope(formals, None))
         self.callees.append(made)
+
+    def stack_function(self) -> None:
+        """A function that works on a stack."""
+        s = self.scope([], None)
+        structs = [StructType(n) for n in self.structs if s.can_be_local(StructType(n))]
+        element = self.rng.choice([FLOAT, *structs])
+        self.callees.append(stacks.function(self.rng, self.page, s, element))
 
     def recursive(self) -> None:
         """A function that calls itself with a smaller counter."""

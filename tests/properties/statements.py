@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from properties import tuples
+from properties import stacks, tuples
 from properties.calls import Caller, Page
 from properties.expressions import (
     condition,
@@ -61,6 +61,7 @@ class Writer(Caller):
             (self.augment, 2),
             (self.show, 1),
             (lambda s: tuples.statement(self.rng, self.page, s), 2),
+            (lambda s: stacks.statement(self.rng, self.page, s), 1),
         ]
         if size > 1:
             choices += [(self.branch, 3)]

@@ -27,7 +27,7 @@ def pair(rng: Random, page: Page, s: Scope) -> Callee:
 
 def statement(rng: Random, page: Page, s: Scope) -> bool:
     """An assignment to a tuple."""
-    pairs = [c for c in s.callees if c.elements]
+    pairs = [c for c in s.callees if c.elements and c.shape != "stack"]
     if pairs and s.calls_left > 0 and rng.random() < 0.6:
         return unpacked(rng, page, s, rng.choice(pairs))
     return swapped(rng, page, s)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from loma.diagnostics import NOWHERE, Span
-from loma.frontend import surface, typed
+from loma.frontend import check_stacks, surface, typed
 from loma.frontend.check_call import COURSE
 from loma.frontend.check_construct import default_maker, integer_power, maker
 from loma.frontend.check_reach import needed
@@ -131,7 +132,8 @@ class Checker:
         return frozenset(d.name for d in self.derivatives.values() if d.mode is Mode.REVERSE)
 
     def _signature(self, f: surface.Function) -> Signature | None:
-        found = [self._argument(a) for a in f.args]
+        taken = {a.name for a in f.args}
+        found = [a for arg in f.args for a in self._arguments(arg, taken)]
         hidden = hidden_sizes(f, self.types)
         arguments = tuple([a for a in (*found, *hidden) if a is not None])
         result = None if f.result is None else self._result(f.result)
@@ -141,6 +143,12 @@ class Checker:
         if len(arguments) < len(found) + len(hidden) or (f.result is not None and result is None):
             return None
         return Signature(arguments, result, f.simd)
+
+    def _arguments(self, a: surface.Arg, taken: set[str]) -> Sequence[Argument | None]:
+        """The argument; a stack is two."""
+        if isinstance(a.type, surface.StackTypeExpr):
+            return check_stacks.arguments(self.types, a, taken) or [None]
+        return [self._argument(a)]
 
     def _argument(self, a: surface.Arg) -> Argument | None:
         if isinstance(a.type, surface.ShapedTypeExpr):
@@ -184,6 +192,8 @@ class Checker:
             self.findings.append(codes.too_many_orders(d.primal_span, d.name))
             return self.signatures.setdefault(d.name, None)
         signature = self._primal(d, (*path, d.name))
+        if signature is not None and d.mode is Mode.REVERSE:
+            signature = check_stacks.reversible(d, signature, self.findings)
         if signature is not None:
             signature = derived_signature(signature, d.mode, self.types.float_type)
             self.types.mentioned += [a.type for a in signature.arguments]

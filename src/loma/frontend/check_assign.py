@@ -8,6 +8,7 @@ from loma.frontend.check_parallel import check_written
 from loma.frontend.check_parts import Parts, is_part, is_pointed
 from loma.frontend.check_places import is_memory, is_place
 from loma.frontend.check_scope import Entry
+from loma.frontend.check_stacks import takes_store
 from loma.frontend.check_tuples import IGNORED, is_ignored, shaped, unpack, unpack_value
 from loma.frontend.codes import arrays as array_codes
 from loma.frontend.codes import calls as call_codes
@@ -21,11 +22,12 @@ class Assignments(Parts):
     """Checks assignments."""
 
     def right_side(self, e: surface.Expr) -> typed.Expr | None:
-        """A whole right side: there, a call that takes a tape may write its operands."""
-        signature = self.context.signatures.get(e.function) if isinstance(e, surface.Call) else None
-        if signature is None or all(a.type is not TAPE for a in signature.arguments):
+        """A whole right side: there, a call that takes a tape or stack may write its operands."""
+        if isinstance(e, surface.MethodCall):
+            return self.method_call(e, "whole")
+        if not isinstance(e, surface.Call) or not takes_store(
+                self.context.signatures.get(e.function)):
             return self.expr(e)
-        assert isinstance(e, surface.Call), "only calls have signatures"
         done = self.user_call(e, statement=True)
         if done is not None and done.type is None:
             self.report(call_codes.no_value(e))
@@ -103,7 +105,9 @@ class Assignments(Parts):
         """target operator= value; the target's indices are evaluated once."""
         if isinstance(s.target, surface.Index) and isinstance(self.held(s.target.base), StructType):
             return self._augment_item(s, s.target)
-        target, value = self._target(s, s.target), self.expr(s.value)
+        target = self._target(s, s.target)
+        named = isinstance(s.target, surface.Name)
+        value = self.right_side(s.value) if named else self.expr(s.value)
         if target is None or value is None:
             return None
         place = self._fixed(target)

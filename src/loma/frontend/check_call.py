@@ -13,6 +13,7 @@ from loma.frontend.check_methods import MethodChecker
 from loma.frontend.check_parallel import check_outputs
 from loma.frontend.check_places import is_memory, is_place, overlap
 from loma.frontend.check_scope import Context
+from loma.frontend.check_stacks import operand, paired, spread
 from loma.frontend.check_tuples import shaped
 from loma.frontend.codes import arrays as array_codes
 from loma.frontend.codes import calls as codes
@@ -78,22 +79,26 @@ class CallChecker(MethodChecker):
             return None
         if signature.simd:
             self.report(codes.kernel_called(e))
-        outputs = [f"`{a.name}`" for a in signature.arguments if a.direction is not Direction.IN]
+        outputs = [f"`{a.name}`" for a, _ in paired(signature)
+                   if a.direction is not Direction.IN]
         if outputs and not statement:
             self.report(codes.out_in_expression(e, " and ".join(outputs)))
-        written = signature.written
+        written = paired(signature)
         if len(written) != len(values):
             shown = self.shown_call(e.function, signature)
             self.report(codes.arity(e, len(written), len(values), shown))
             return None
-        given = zip(e.args, values, written, strict=True)
-        done = [self._operand(e, x, v, a) for x, v, a in given]
+        given = spread(self, e, signature, values)
+        if given is None:
+            return None
+        done = [self.operand_as(e, x, v, a)
+                for x, v, a in zip(*given, signature.written, strict=True)]
         args = tuple([d for d in done if d is not None])
         if len(args) < len(done) or (outputs and not statement) or signature.simd:
             return None
         self._check_outputs(e, function, args, signature)
         check_outputs(self, args, signature)
-        sized = self.with_sizes(e, signature, args) if any(a.shape for a in written) else args
+        sized = self.with_sizes(e, signature, args) if any(a.shape for a, _ in written) else args
         return None if sized is None else typed.Call(
             function, sized, signature.result, span=e.span)
 
@@ -171,11 +176,12 @@ class CallChecker(MethodChecker):
         return None
 
     def _all(self, e: surface.Call) -> list[typed.Expr | None]:
-        return [self.expr(a) for a in e.args]
+        return [operand(self, a) for a in e.args]
 
-    def _operand(
+    def operand_as(
         self, e: surface.Call, operand: surface.Expr, value: typed.Expr | None, argument: Argument
     ) -> typed.Expr | None:
+        """A value as the operand for an argument."""
         if value is None:
             return None
         if argument.direction is not Direction.IN and not (
@@ -278,14 +284,14 @@ class CallChecker(MethodChecker):
             self.report(codes.arity(e, wanted, len(found), shown))
             return None
         values: list[typed.Expr] = []
-        for value, operand in zip(found, e.args, strict=True):
+        for value, given in zip(found, e.args, strict=True):
             if value is None:
                 continue
             if isinstance(value.type, Scalar):
                 values.append(value)
             else:
                 self.report(codes.not_a_number(
-                    e, operand.span, self.types.text(value.type), "numbers"))
+                    e, given.span, self.types.text(value.type), "numbers"))
         return values if len(values) == wanted else None
 
     def _math(self, e: surface.Call, prim: Prim) -> typed.Expr | None:

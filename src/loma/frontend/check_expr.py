@@ -11,6 +11,7 @@ from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_operators import BITS, TRUTHS, Operators, chained
 from loma.frontend.check_scope import Context, Scope
+from loma.frontend.check_stacks import alone
 from loma.frontend.check_tuples import tuple_value
 from loma.frontend.codes import constructs as construct_codes
 from loma.frontend.codes import names as name_codes
@@ -159,7 +160,9 @@ class ExpressionChecker(ABC):
             return None
         if entry.view is not None:
             return replace(entry.view, span=e.span)
-        return None if entry.symbol is None else typed.Name(entry.symbol, span=e.span)
+        if entry.symbol is None or alone(self, e):
+            return None
+        return typed.Name(entry.symbol, span=e.span)
 
     def _binary(self, e: surface.Binary) -> typed.Expr | None:
         """Sums of thousands of terms lean left: their spine is walked in a loop."""

@@ -10,6 +10,7 @@ from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_fits import cheapest
 from loma.frontend.check_sizes import Sized
+from loma.frontend.check_stacks import operand, paired, takes_store
 from loma.frontend.check_tuples import element
 from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import constructs as construct_codes
@@ -20,7 +21,7 @@ from loma.frontend.parse_class import BINARY, GET, SET, UNARY
 from loma.ir.nodes import Signature
 from loma.ir.prims import FUNCTIONS
 from loma.ir.prims import arithmetic as prims
-from loma.ir.types import BOOL, Scalar, StructType
+from loma.ir.types import BOOL, ArrayType, Scalar, StructType
 
 Values = tuple[typed.Expr, ...]
 
@@ -43,13 +44,16 @@ class MethodChecker(Sized):
     ) -> typed.Call | None:
         """A call of a function of the file on operands that are checked already."""
 
-    def method_call(self, e: surface.MethodCall, statement: bool = False) -> typed.Call | None:
-        """A call of a method: on a value, or on a class with the value as its first operand."""
+    def method_call(self, e: surface.MethodCall, use: str = "value") -> typed.Expr | None:
+        """A call of a method: on a value, or on a class with the value as its first operand.
+
+        `use`: as a `value`, as the `whole` of a right side, or as a `statement`.
+        """
         for k in e.keywords:
             self.report(syntax_codes.keyword_operand(k.span, k.name))
         owner = self._class(e.base)
         base = None if owner else self.expr(e.base)
-        found = [self.expr(x) for x in e.args]
+        found = [operand(self, x) for x in e.args]
         if (base is None and not owner) or None in found or e.keywords:
             return None
         name = owner if base is None else self._struct(base)
@@ -64,8 +68,10 @@ class MethodChecker(Sized):
         if function is None:
             return None
         call = surface.Call(f"{name}.{e.name}", operands, span=e.span)
+        stored = use == "whole" and takes_store(self.context.signatures[function])
+        statement = stored or use == "statement"
         done = self.passed(call, function, values, statement)
-        if done is not None and done.type is None and not statement:
+        if done is not None and done.type is None and use != "statement":
             self.report(call_codes.no_value(call))
             return None
         return done
@@ -118,9 +124,12 @@ class MethodChecker(Sized):
 
     def shown_call(self, name: str, signature: Signature) -> str:
         """How a function is called, for messages."""
-        args = ", ".join(f"{a.name} : {a.direction.value}[{self.wanted(a)}]"
-                         for a in signature.written)
-        return f"{name}({args})"
+        shown: list[str] = []
+        for a, count in paired(signature):
+            held = a.type.element if isinstance(a.type, ArrayType) else None
+            text = f"Stack[{self.types.text(held)}]" if count else self.wanted(a)
+            shown.append(f"{a.name} : {a.direction.value}[{text}]")
+        return f"{name}({', '.join(shown)})"
 
     # Operators.
 

@@ -63,7 +63,7 @@ class Entry:
     """A declared name; its symbol is None when its declaration has been reported.
 
     A `counter` belongs to a loop, a `size` to an array: they cannot be assigned. `view`: the part
-    of an array that the name stands for.
+    of an array that the name stands for. `count`: of a stack, whose elements are in `symbol`.
     """
 
     symbol: typed.Symbol | None
@@ -71,6 +71,7 @@ class Entry:
     counter: bool = False
     size: bool = False
     view: typed.View | None = None
+    count: typed.Symbol | None = None
 
 
 @dataclass(slots=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from loma.diagnostics import Span
-from loma.frontend import surface, typed
-from loma.frontend.check_assign import Assignments
+from loma.frontend import check_stacks, surface, typed
 from loma.frontend.check_call import STATEMENTS
 from loma.frontend.check_construct import fill, fill_array
 from loma.frontend.check_parallel import check_written
@@ -14,12 +13,13 @@ from loma.frontend.check_places import is_place
 from loma.frontend.check_reduce import bounds, reduction
 from loma.frontend.check_scope import Entry
 from loma.frontend.check_sizes import shape_expressions, size_symbols
+from loma.frontend.check_stacks import paired
+from loma.frontend.check_store import StackChecker
 from loma.frontend.check_text import text
 from loma.frontend.check_tuples import shaped, tuple_value
 from loma.frontend.check_types import grows
 from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import flow as codes
-from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import parallel as parallel_codes
 from loma.frontend.codes import types as type_codes
 from loma.frontend.flow import assigned_by, check_reachable, falls_through
@@ -27,7 +27,7 @@ from loma.ir.nodes import Argument, Signature
 from loma.ir.types import BOOL, I32, I64, TAPE, ArrayType, Scalar, Type
 
 
-class FunctionChecker(Assignments):
+class FunctionChecker(StackChecker):
     """Checks one function."""
 
     def function(self, f: surface.Function, signature: Signature | None) -> typed.Function | None:
@@ -51,32 +51,24 @@ class FunctionChecker(Assignments):
     def _params(self, f: surface.Function) -> list[typed.Symbol | None]:
         params: list[typed.Symbol | None] = []
         signature = self.context.signatures.get(f.name)
-        known: tuple[Argument | None, ...] = (None,) * len(f.args)
-        if signature is not None and len(signature.written) == len(f.args):
-            known = signature.written
+        known: tuple[tuple[Argument | None, Argument | None], ...] = ((None, None),) * len(f.args)
+        if signature is not None and len(paired(signature)) == len(f.args):
+            known = tuple(paired(signature))
         sizes = {} if signature is None else size_symbols(signature)
         self.constant.update(sizes.values())
-        for arg, a in zip(f.args, known, strict=True):
+        for arg, (a, stacked) in zip(f.args, known, strict=True):
             symbol = None if a is None else sizes.get(arg.name) or typed.Symbol(
                 arg.name, a.type, arg.span, a.growable,
                 shape_expressions(a.shape, sizes, arg.span))
-            params.append(symbol)
-            self.declare(arg.name, Entry(symbol, arg, size=arg.name in sizes), arg.span)
+            count = None if stacked is None else typed.Symbol(stacked.name, I32, arg.span)
+            params += [symbol] if count is None else [symbol, count]
+            self.declare(arg.name, Entry(symbol, arg, size=arg.name in sizes, count=count),
+                         arg.span)
         for size in () if signature is None else signature.sizes:
             params.append(sizes[size.name])
             node = surface.Node(span=size.span)
             self.declare(size.name, Entry(sizes[size.name], node, size=True), size.span)
         return params
-
-    def declare(self, name: str, entry: Entry, span: Span) -> None:
-        """Makes a name visible, unless it is already taken."""
-        first = self.scope.find(name)
-        if first is None or (first.symbol is None and first.view is None):
-            self.scope.declare(name, entry)
-        else:
-            self.missing.add(name)
-            self.report(name_codes.duplicate_variable(
-                name, first.declaration, entry.declaration, span))
 
     def block(self, stmts: tuple[surface.Stmt, ...]) -> tuple[typed.Stmt, ...]:
         """The statements of a block; those that were reported are left out."""
@@ -111,7 +103,7 @@ class FunctionChecker(Assignments):
             case surface.If():
                 return self._if(s)
             case surface.While(cond, body, max_iter):
-                test, inside = self.condition(cond), self._loop(body)
+                test, inside = self.repeated(cond), self._loop(body)
                 return None if test is None else typed.While(test, inside, max_iter, span=s.span)
             case surface.For():
                 return self._for(s)
@@ -181,6 +173,8 @@ class FunctionChecker(Assignments):
         return reduction(self, e)
 
     def _declare(self, s: surface.Declare) -> typed.Stmt | None:
+        if isinstance(s.type, surface.StackTypeExpr):
+            return check_stacks.declare(self, s, s.type)
         value = None if s.value is None else self.right_side(s.value)
         t, count, shape = self._declared(s)
         growable = grows(s.type)
@@ -298,8 +292,7 @@ class FunctionChecker(Assignments):
         self, e: surface.Call | surface.MethodCall, span: Span
     ) -> typed.Stmt | None:
         if isinstance(e, surface.MethodCall):
-            called = self.method_call(e, statement=True)
-            return None if called is None else typed.CallStmt(called, span=span)
+            return self.method_statement(e, span)
         if e.function in self.context.signatures:
             done = self.user_call(e, statement=True)
             return None if done is None else typed.CallStmt(done, span=span)

@@ -105,9 +105,12 @@ def unpack(c: Assignments, s: surface.Assign, target: surface.Tuple) -> typed.St
     value = s.value
     if not isinstance(value, surface.Tuple) or len(value.elements) != len(target.elements):
         return unpack_value(c, s, target, c.right_side(value))
-    found = [c.right_side(x) for x in value.elements]
-    alone = all(_is_fresh(c, t) for t in target.elements)
-    parts = [x if x is None or alone else _held(c, x) for x in found]
+    alone = all(_is_fresh(c, t) for t in target.elements) and not any(
+        isinstance(x, surface.MethodCall) for x in value.elements)
+    parts: list[typed.Expr | None] = []
+    for x in value.elements:
+        found = c.right_side(x)
+        parts.append(found if found is None or alone else _held(c, found))
     return _written(c, s, target, parts, value.elements)
 
 

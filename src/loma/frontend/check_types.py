@@ -112,6 +112,9 @@ class Types:
                 return self._diff(e, inner)
             case surface.TupleTypeExpr():
                 return self._tuple(e)
+            case surface.StackTypeExpr():
+                self.findings.append(method_codes.stack_place(e.span))
+                return None
             case surface.BadType():
                 return None
 

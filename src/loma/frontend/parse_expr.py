@@ -309,6 +309,8 @@ class ExpressionParser:
                 return surface.TupleTypeExpr(tuple([self.type(e) for e in elements]), span=span)
             case ast.Subscript(ast.Name("tuple"), element) if not isinstance(element, ast.Tuple):
                 return surface.TupleTypeExpr((self.type(element),), span=span)
+            case ast.Subscript(ast.Name("Stack"), inner) if not isinstance(inner, ast.Tuple):
+                return surface.StackTypeExpr(self.type(inner), span=span)
             case ast.Subscript(ast.Name("Diff"), inner):
                 return surface.DiffTypeExpr(self.type(inner), span=span)
             case ast.Subscript(ast.Name(("In" | "Out" | "InOut") as name)):

@@ -1,7 +1,8 @@
 """The untyped surface tree: what the parser yields and the checker reads; each knows its span.
 
     Module   = structs, functions, derivatives           (in source order)
-    TypeExpr = NamedType | ArrayTypeExpr | ShapedTypeExpr | DiffTypeExpr | TupleTypeExpr | BadType
+    TypeExpr = NamedType | ArrayTypeExpr | ShapedTypeExpr | DiffTypeExpr | TupleTypeExpr
+             | StackTypeExpr | BadType
     Expr     = Number | Name | Index | Subscript | Member | Unary | Binary | Comparison | Logical
              | Conditional | Call | MethodCall | Tuple | Reduce | Bad
     Stmt     = Declare | Assign | Augment | If | While | For | Return | Break | Continue | CallStmt
@@ -37,6 +38,9 @@ from loma.frontend.surface_types import (
 )
 from loma.frontend.surface_types import (
     SizeName as SizeName,
+)
+from loma.frontend.surface_types import (
+    StackTypeExpr as StackTypeExpr,
 )
 from loma.frontend.surface_types import (
     TupleTypeExpr as TupleTypeExpr,
@@ -188,21 +192,8 @@ class Bad(Node):
 
 
 Expr: TypeAlias = (
-    Number
-    | Name
-    | Index
-    | Subscript
-    | Member
-    | Unary
-    | Binary
-    | Comparison
-    | Logical
-    | Conditional
-    | Call
-    | Reduce
-    | MethodCall
-    | Tuple
-    | Bad
+    Number | Name | Index | Subscript | Member | Unary | Binary | Comparison | Logical
+    | Conditional | Call | Reduce | MethodCall | Tuple | Bad
 )
 Text: TypeAlias = tuple[Expr | str, ...]
 
@@ -308,19 +299,8 @@ class BadStmt(Node):
 
 
 Stmt: TypeAlias = (
-    Declare
-    | Assign
-    | Augment
-    | If
-    | While
-    | For
-    | Return
-    | Break
-    | Continue
-    | CallStmt
-    | Assert
-    | Print
-    | BadStmt
+    Declare | Assign | Augment | If | While | For | Return | Break | Continue
+    | CallStmt | Assert | Print | BadStmt
 )
 
 

@@ -69,10 +69,18 @@ class TupleTypeExpr(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class StackTypeExpr(Node):
+    """Stack[element]."""
+
+    element: TypeExpr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BadType(Node):
     """A type that has already been reported."""
 
 
 TypeExpr: TypeAlias = (
-    NamedType | ArrayTypeExpr | ShapedTypeExpr | DiffTypeExpr | TupleTypeExpr | BadType
+    NamedType | ArrayTypeExpr | ShapedTypeExpr | DiffTypeExpr | TupleTypeExpr | StackTypeExpr
+    | BadType
 )

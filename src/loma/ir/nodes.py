@@ -328,7 +328,7 @@ class Direction(Enum):
 @dataclass(frozen=True, slots=True)
 class Argument:
     """One argument of a signature, with its surface type; `growable` for an InOut array that
-    grows.
+    grows, `counts` for the number of elements of the stack before it.
 
     `shape`: the sizes, by name or number, of an array of several dimensions or of named size; its
     type is then an array of unknown length of its elements, row by row. `hidden`: the argument is
@@ -342,6 +342,7 @@ class Argument:
     growable: bool = False
     shape: tuple[str | int, ...] = ()
     hidden: bool = False
+    counts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

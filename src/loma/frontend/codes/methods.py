@@ -1,4 +1,4 @@
-"""E08xx: methods, operators on structs, tuples."""
+"""E08xx: methods, operators on structs, tuples, stacks."""
 
 from __future__ import annotations
 
@@ -223,6 +223,102 @@ def unpacked(
                    "assign it to one variable" if found is None else
                    "write one target for each element, `_` for those that are not used",
                    kind=AssignTypeMismatch, payload={"stmt": stmt})
+
+
+def stack_element(span: Span, found: str) -> Finding:
+    """A stack of something that it cannot hold.
+
+    A stack holds numbers, or structs without pointers.
+
+        def f(x : In[float]) -> float:
+            s : Stack[Array[float, 3]]
+            return x
+    """
+    return finding("E0812", f"a stack cannot hold {a(found)}", span,
+                   help="write `Stack[float]`, or a class that holds the array")
+
+
+def stack_direction(span: Span, name: str, direction: str) -> Finding:
+    """A stack that is passed as In or Out.
+
+    A function that gets a stack may push to it and pop from it: `InOut`.
+
+        def f(s : In[Stack[float]]) -> float:
+            return 1.0
+    """
+    return finding("E0813", f"a stack cannot be passed as `{direction}`", span,
+                   help=f"write `{name} : InOut[Stack[...]]`")
+
+
+def stack_value(span: Span, name: str) -> Finding:
+    """A stack with an initial value.
+
+    A stack starts empty.
+
+        def f(x : In[float]) -> int:
+            s : Stack[float] = x
+            return s.size()
+    """
+    return finding("E0814", "a stack starts empty", span,
+                   help=f"delete the value, and call `{name}.push(...)`")
+
+
+def stack_statement(span: Span, name: str) -> Finding:
+    """push or pop where it may be evaluated never, or many times.
+
+    `s.push(x)` is a statement. `s.pop()` is a statement, or stands in an expression that is
+    evaluated once: not after `and`, `or` or `if`, not in the condition of a `while`.
+
+        def f(x : In[float]) -> float:
+            s : Stack[float]
+            s.push(x)
+            return s.pop() if x > 0 else x
+    """
+    form = "x = s.pop()" if name == "pop" else "s.push(x)"
+    return finding("E0815", f"`{name}` changes the stack, so it is not part of this", span,
+                   help=f"write `{form}` on a line of its own")
+
+
+def stack_alone(span: Span, name: str) -> Finding:
+    """A stack that is used as a value.
+
+    A stack is used by its operations, and passed on to functions.
+
+        def f(x : In[float]) -> float:
+            s : Stack[float]
+            s.push(x)
+            return s[0]
+    """
+    return finding("E0816", f"`{name}` is a stack, which has no value", span,
+                   help=f"write `{name}.pop()`, `{name}.push(x)` or `{name}.size()`")
+
+
+def stack_place(span: Span) -> Finding:
+    """A stack as a member, an element or a result.
+
+    A stack is a local variable or an `InOut` argument.
+
+        class A:
+            s : Stack[float]
+    """
+    return finding("E0817", "a stack is a local variable or an `InOut` argument", span,
+                   help="declare it in the function that needs it, and pass it to others")
+
+
+def stack_adjoint(span: Span, name: str) -> Finding:
+    """The reverse derivative of a function that gets a stack.
+
+    The adjoints of a stack live as long as the stack: `rev_diff` is asked for the function that
+    declares it. Functions that it passes the stack to are differentiated with it.
+
+        def f(s : InOut[Stack[float]], x : In[float]):
+            s.push(x)
+
+        r = rev_diff(f)
+    """
+    return finding("E0818", f"`rev_diff` of `{name}`, which gets a stack", span,
+                   help="ask for `rev_diff` of a function that declares the stack and calls "
+                        f"`{name}`")
 
 
 def _listed(candidates: Iterable[str]) -> str:
