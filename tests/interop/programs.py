@@ -293,3 +293,8 @@ CASES = (
     Case("bools", masked, (X, np.array([True, False, True, True]))),
     Case("threads only", filled[4], (A,)),
 )
+"""Every one is checked to second order."""
+SIMPLE = [c for c in CASES if c.name in (
+    "product", "dot", "power", "recursive", "two outputs", "kernel", "kernel with threads",
+    "atomic sum", "atomic histogram", "indices", "rows", "columns", "threads only")]
+"""Those that NumPy's door takes in the same form."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from interop import programs
-from interop.programs import CASES, Case
+from interop.programs import CASES, SIMPLE, Case
 
 import loma
 from loma import In, Out, f32, float2int
@@ -22,11 +22,6 @@ def tensors(case: Case) -> list[torch.Tensor]:
 
 def function(case: Case) -> Any:
     return case.outputs(lambda x: torch.tensor(x) if isinstance(x, np.ndarray) else x)
-
-
-SIMPLE = [c for c in CASES if c.name in (
-    "product", "dot", "power", "recursive", "two outputs", "kernel", "kernel with threads",
-    "atomic sum", "atomic histogram", "indices", "rows", "columns", "threads only")]
 
 
 @pytest.mark.parametrize("case", SIMPLE, ids=lambda c: c.name)

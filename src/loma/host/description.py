@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from loma.backends.base import Loaded
 from loma.backends.interface import Interface
 from loma.backends.llvm import load_object
+from loma.backends.llvm.loaded import Jitted
 from loma.host.build import LENGTH
 from loma.host.facts import Facts
 from loma.host.printing import connected
@@ -57,7 +57,7 @@ class Description:
 class Code:
     """Machine code of a function; `writes` are the In arguments whose memory it may write."""
 
-    loaded: Loaded
+    loaded: Jitted
     name: str
     writes: tuple[int, ...]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from typing import Final
+from typing import Final, TypeVar
 
 from loma.backends.base import Loaded
+
+Code = TypeVar("Code", bound=Loaded)
 
 
 def _write(address: int, size: int) -> None:
@@ -16,7 +18,7 @@ def _write(address: int, size: int) -> None:
 WRITE: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_size_t)(_write)
 
 
-def connected(loaded: Loaded) -> Loaded:
+def connected(loaded: Code) -> Code:
     """The code, printing to `sys.stdout` from now on."""
     address = ctypes.cast(WRITE, ctypes.c_void_p).value
     assert address is not None, "a callback has an address"

@@ -13,12 +13,13 @@ def compile_flat(call: Call, *more: str) -> bytes:
     return machine.compile_text("\n".join([head, DECLARATIONS, flat_call(call), *more, ""]))
 
 
-def load_flat(code: bytes, name: str) -> tuple[int, object]:
-    """The address of a function in object code, and what keeps it alive."""
+def load_flat(code: bytes, *names: str) -> tuple[dict[str, int], object]:
+    """The addresses of symbols of object code, and what keeps it alive."""
     import llvmlite.binding as binding
 
     jit = binding.create_lljit_compiler(machine.target_machine(), use_jit_link=True)
     library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
-    library.export_symbol(name)
-    tracker = library.link(jit, name)
-    return tracker[name], (jit, tracker)
+    for name in names:
+        library.export_symbol(name)
+    tracker = library.link(jit, names[0])
+    return {name: tracker[name] for name in names}, (jit, tracker)

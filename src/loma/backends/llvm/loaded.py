@@ -139,6 +139,11 @@ class Jitted:
         """Whether a call of the function can leave a record in the error channel."""
         return self.bundle.entries[function]
 
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """What each number in the error channel means; the first is that of 1."""
+        return self.bundle.sites
+
     def take_error(self) -> TrapRecord | None:
         """The calling thread's record, which is cleared; None when the last call went well."""
         record = _record()

@@ -228,7 +228,8 @@ def _sized(leaf: Leaf, lengths: Sequence[int]) -> Shape:
 @lru_cache(maxsize=512)
 def _entry(call: Call) -> tuple[int, object]:
     """The address of the code for calls of a shape, and what keeps it alive."""
-    return load_flat(stored("flat", call, compile_flat), NAME)
+    addresses, keep = load_flat(stored("flat", call, compile_flat), NAME)
+    return addresses[NAME], keep
 
 
 def stored(kind: str, call: Call, compiled: Callable[[Call], bytes]) -> bytes:

@@ -54,7 +54,8 @@ def _never(*tensors: torch.Tensor) -> Value:
 
 @lru_cache(maxsize=512)
 def _entry(call: Call) -> tuple[int, object]:
-    return load_flat(stored("tensor", call, compile_tensor_call), NAME)
+    addresses, keep = load_flat(stored("tensor", call, compile_tensor_call), NAME)
+    return addresses[NAME], keep
 
 
 @lru_cache(maxsize=1)
