@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from loma.diagnostics import NOWHERE, Span
 from loma.frontend import check_stacks, surface, typed
 from loma.frontend.check_call import COURSE
 from loma.frontend.check_construct import default_maker, integer_power, maker
+from loma.frontend.check_generic import Instances, Job, Template, is_template
+from loma.frontend.check_generic_requests import GenericRequests
 from loma.frontend.check_reach import needed
 from loma.frontend.check_scope import MAKES_DUAL, Context
 from loma.frontend.check_sizes import hidden_sizes, shaped
@@ -53,14 +56,21 @@ class Checker:
         self.named = self._unique(module)
         kept = list(self.named.values())
         self.structs = [d for d in kept if isinstance(d, surface.Struct)]
-        made, self.methods = lifted(self.structs, self.named, findings)
+        simple = [s for s in self.structs if not s.type_params]
+        made, self.methods = lifted(simple, self.named, findings)
         self.internal = self.methods.with_those_of(module.internal)
         plain = [d for d in kept if isinstance(d, surface.Function)]
-        self.functions = {f.name: f for f in (*plain, *made)}
+        self.functions = {f.name: f for f in (*plain, *made) if not is_template(f)}
+        self.generic = {f.name: f for f in (*plain, *made) if is_template(f)}
+        self.named_instances = [d for d in kept if isinstance(d, surface.Instance)]
         self.derivatives = {d.name: self.methods.primal(d, findings)
                             for d in kept if isinstance(d, surface.Derivative)}
         self.types = Types(self.structs, float_type, findings)
         self.signatures: dict[str, Signature | None] = {}
+        self.instances = Instances(self.types, findings, self.signatures, self._signature)
+        self.instances.templates |= {name: Template(f) for name, f in self.generic.items()}
+        self.instances.names |= self.named.keys()
+        self.requests = GenericRequests(self.instances, self.methods)
 
     def _unique(self, module: surface.Module) -> dict[str, surface.Definition]:
         named: dict[str, surface.Definition] = {}
@@ -77,15 +87,19 @@ class Checker:
     def module(self, source: Source) -> typed.Module:
         """Checks everything."""
         for f in self.functions.values():
-            self.signatures[f.name] = self._signature(f)
-        for d in self.derivatives.values():
+            self.instances.add(Job(f))
+        self.functions |= self.requests.name_all(self.named_instances, self.functions)
+        for d in list(self.derivatives.values()):
             self._derived(d, ())
         self._add_constructor()
         context = Context(self.types, self.signatures, self.findings, self._reverse(),
-                          methods=self.methods)
+                          methods=self.methods, instances=self.instances)
         functions: dict[str, typed.Function] = {}
-        for f in self.functions.values():
-            done = FunctionChecker(context, f.name, f.simd).function(f, self.signatures[f.name])
+        for job in self.instances.pending():
+            f = job.function
+            checker = FunctionChecker(context, f.name, f.simd)
+            checker.job = job
+            done = checker.function(f, self.signatures[f.name])
             if done is not None:
                 functions[f.name] = done
         functions |= self._makers(context)
@@ -97,7 +111,9 @@ class Checker:
             functions[CONSTRUCTOR] = self._constructor()
         requests = tuple([typed.Derivative(d.name, d.mode, d.primal, span=d.span)
                           for d in self.derivatives.values()])
-        if self.internal:
+        generated = self.instances.names - self.named.keys()
+        if self.internal or generated:
+            self.internal |= generated
             functions, requests = needed(functions, requests, self.internal, context.calls)
         return typed.Module(self._all_structs(levels), functions, requests,
                             self.types.float_type, source.file, source.text, self.files)
@@ -201,9 +217,14 @@ class Checker:
         return self.signatures[d.name]
 
     def _primal(self, d: surface.Derivative, path: tuple[str, ...]) -> Signature | None:
+        if d.type_args or d.primal in self.instances.templates:
+            made = self.requests.primal(d)
+            if made is None:
+                return None
+            d = self.derivatives[d.name] = replace(d, primal=made, type_args=())
         if d.primal in self.derivatives:
             return self._derived(self.derivatives[d.primal], path)
-        if d.primal in self.functions:
+        if d.primal in self.signatures:
             return self.signatures[d.primal]
         if d.primal == CONSTRUCTOR:
             return self._constructor().signature
@@ -225,7 +246,7 @@ class Checker:
 
     def _levels(self, calls: dict[str, set[str]]) -> int:
         """How deep derivatives nest; a derivative that needs its own is reported."""
-        level = dict.fromkeys((*self.functions, *self.derivatives), 0)
+        level = dict.fromkeys((*calls, *self.derivatives), 0)
         limit, changed = len(self.derivatives), True
         while changed:
             changed = False

@@ -197,6 +197,8 @@ class Assignments(Parts):
                 return None
             found = self.variable(e, s) if self.writable(e) else None
             return found if check_written(self, found) else None
+        if self.in_captured(e):
+            return None
         target = self.expr(e)
         if not check_written(self, target):
             return None

@@ -9,7 +9,7 @@ from typing import Final
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_fits import fits
-from loma.frontend.check_methods import MethodChecker
+from loma.frontend.check_generic_calls import GenericCalls
 from loma.frontend.check_parallel import check_outputs
 from loma.frontend.check_places import is_memory, is_place, overlap
 from loma.frontend.check_scope import Context
@@ -43,19 +43,25 @@ BUILTINS: Final = (
 )
 
 
-class CallChecker(MethodChecker):
+class CallChecker(GenericCalls):
     """Checks calls."""
 
     def __init__(self, context: Context, function: str, simd: bool) -> None:
         super().__init__(context, simd)
         self.called = context.calls.setdefault(function, set())
+        self.function_name = function
+        self.ready: dict[surface.Expr, typed.Expr | None] = {}
 
     def call(self, e: surface.Call) -> typed.Expr | None:
         """A call as a value."""
+        found = self.rebound(e)
+        if found is None or self.is_generic(found):
+            return None if found is None else self.generic_value(found)
+        e = found
         if e.function not in self.context.signatures:
             struct = self.types.struct_named(e.function)
             if struct is not None:
-                return self._constructed(e, struct)
+                return self.constructed(e, struct)
             return None if self._keywords(e) else self._builtin(e)
         done = self.user_call(e, statement=False)
         if done is not None and done.type is None:
@@ -110,7 +116,7 @@ class CallChecker(MethodChecker):
             self._all(e)
         return bool(e.keywords)
 
-    def _constructed(self, e: surface.Call, struct: StructType) -> typed.Expr | None:
+    def constructed(self, e: surface.Call, struct: StructType) -> typed.Expr | None:
         """A struct made from its members, in order or by name."""
         members = self.types.members(struct.name)
         given = self._given(e, struct.name, list(members))
@@ -176,7 +182,13 @@ class CallChecker(MethodChecker):
         return None
 
     def _all(self, e: surface.Call) -> list[typed.Expr | None]:
-        return [operand(self, a) for a in e.args]
+        return [self.ready.pop(a) if a in self.ready else operand(self, a) for a in e.args]
+
+    def operand_values(self, e: surface.Call) -> list[typed.Expr | None]:
+        """The operands, checked; they are not checked again for the call itself."""
+        values = [operand(self, a) for a in e.args]
+        self.ready |= dict(zip(e.args, values, strict=True))
+        return values
 
     def operand_as(
         self, e: surface.Call, operand: surface.Expr, value: typed.Expr | None, argument: Argument
@@ -213,6 +225,8 @@ class CallChecker(MethodChecker):
 
     def writable(self, e: surface.Expr) -> bool:
         """Whether the expression is a place; writing a loop's counter is reported."""
+        if self.in_captured(e):
+            return False
         if isinstance(e, surface.Name):
             entry = self.scope.find(e.name)
             if entry is not None and (entry.counter or entry.size):

@@ -79,8 +79,14 @@ class ExpressionChecker(ABC):
                 return self.method_call(e)
             case surface.Tuple():
                 return tuple_value(self, e)
+            case surface.Lambda() | surface.Specialised():
+                return self.no_function_value(e)
             case surface.Bad():
                 return None
+
+    @abstractmethod
+    def no_function_value(self, e: surface.Expr) -> None:
+        """Reports a function in the place of a value."""
 
     @abstractmethod
     def reduction(self, e: surface.Reduce) -> typed.Expr | None:
@@ -160,6 +166,8 @@ class ExpressionChecker(ABC):
             return None
         if entry.view is not None:
             return replace(entry.view, span=e.span)
+        if entry.function is not None:
+            self.no_function_value(e)
         if entry.symbol is None or alone(self, e):
             return None
         return typed.Name(entry.symbol, span=e.span)

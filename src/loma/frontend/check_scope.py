@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
@@ -14,6 +14,9 @@ from loma.frontend.errors import Finding
 from loma.frontend.methods import Methods
 from loma.ir.nodes import Signature
 from loma.ir.types import Scalar, StructType
+
+if TYPE_CHECKING:
+    from loma.frontend.check_generic import Instances
 
 MANY: Final = 50
 MAKES_DUAL: Final = "make__dfloat"
@@ -34,6 +37,7 @@ class Context:
     calls: dict[str, set[str]] = field(default_factory=dict)
     makers: dict[str, tuple[str, StructType | Scalar]] = field(default_factory=dict)
     methods: Methods = field(default_factory=Methods)
+    instances: Instances = field(kw_only=True)
 
     def maker(self, kind: str, made: StructType | Scalar) -> str:
         """The name of the function that makes a value: `make_X`, `default_X` or `power_int`."""
@@ -59,11 +63,26 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionValue:
+    """A function that a name stands for: which one, and the variables that it captures.
+
+    Their values are passed after the operands. `arity`: how many operands there are, if known.
+    """
+
+    name: str
+    captures: tuple[str, ...] = ()
+    arity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A declared name; its symbol is None when its declaration has been reported.
 
     A `counter` belongs to a loop, a `size` to an array: they cannot be assigned. `view`: the part
     of an array that the name stands for. `count`: of a stack, whose elements are in `symbol`.
+    of an array that the name stands for.
+    `captured`: a variable of the function around. `function`: an argument that is a function, or a
+    function inside the function; it has no symbol.
     """
 
     symbol: typed.Symbol | None
@@ -72,6 +91,8 @@ class Entry:
     size: bool = False
     view: typed.View | None = None
     count: typed.Symbol | None = None
+    captured: bool = False
+    function: FunctionValue | None = None
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from loma.frontend.check_construct import fill, fill_array
 from loma.frontend.check_parallel import check_written
 from loma.frontend.check_places import is_place
 from loma.frontend.check_reduce import bounds, reduction
-from loma.frontend.check_scope import Entry
+from loma.frontend.check_scope import Entry, FunctionValue
 from loma.frontend.check_sizes import shape_expressions, size_symbols
 from loma.frontend.check_stacks import paired
 from loma.frontend.check_store import StackChecker
@@ -37,6 +37,7 @@ class FunctionChecker(StackChecker):
         self.headless = signature is None
         self.loops = 0
         params = self._params(f)
+        self.open_job()
         body = self.block(f.body)
         self.check_read()
         check_reachable(f.body, self.context.findings)
@@ -123,10 +124,17 @@ class FunctionChecker(StackChecker):
             case surface.Print(pieces):
                 shown = text(self, pieces)
                 return None if shown is None else typed.Print(shown, span=s.span)
+            case surface.InnerFunction():
+                self.inner_function(s)
+                return None
             case surface.BadStmt():
                 return None
             case _:
                 assert_never(s)
+
+    def declare_function(self, s: surface.InnerFunction, value: FunctionValue) -> None:
+        """Makes a function inside the function visible."""
+        self.declare(s.function.name, Entry(None, s, function=value), s.function.name_span)
 
     def _if(self, s: surface.If) -> typed.Stmt | None:
         test = self.condition(s.cond)
@@ -293,6 +301,11 @@ class FunctionChecker(StackChecker):
     ) -> typed.Stmt | None:
         if isinstance(e, surface.MethodCall):
             return self.method_statement(e, span)
+        found = self.rebound(e)
+        if found is None or (self.is_generic(found) and found.function not in self.types.declared):
+            done = None if found is None else self.generic_call(found, statement=True)
+            return None if done is None else typed.CallStmt(done, span=span)
+        e = found
         if e.function in self.context.signatures:
             done = self.user_call(e, statement=True)
             return None if done is None else typed.CallStmt(done, span=span)

@@ -7,8 +7,10 @@ from typing import Final
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
+from loma.frontend.check_generic_types import GenericStructs
 from loma.frontend.check_structs import Nesting
 from loma.frontend.codes import arrays as array_codes
+from loma.frontend.codes import generics as generic_codes
 from loma.frontend.codes import methods as method_codes
 from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import syntax as syntax_codes
@@ -50,7 +52,9 @@ class Types:
     ) -> None:
         self.float_type = float_type
         self.findings = findings
-        self.declared = {s.name: s for s in structs}
+        structs = list(structs)
+        self.declared = {s.name: s for s in structs if not s.type_params}
+        self.generics = GenericStructs({s.name: s for s in structs if s.type_params})
         self.table: dict[str, StructDef] = {}
         self.poisoned: set[tuple[str, str]] = set()
         self.mentioned: list[Type] = []
@@ -58,11 +62,12 @@ class Types:
         self.defaults: dict[str, dict[str, typed.Literal]] = {}
         self.tuples = Tuples(
             self.table, float_type, self.declared, self.differential, self.members)
-        places = {s.name: {m.name: m.span for m in s.members} for s in self.declared.values()}
-        self.nesting = Nesting(self.table, places, self._root, findings, self.poisoned)
-        for s in self.declared.values():
-            self._define(s)
+        self.places = {s.name: {m.name: m.span for m in s.members} for s in self.declared.values()}
+        self.nesting = Nesting(self.table, self.places, self._root, findings, self.poisoned)
+        for s in list(self.declared.values()):
+            self.define(s)
         self.nesting.visit_all()
+        self.generics.settled = True
         for s in self.declared.values():
             self._check_standard(s)
 
@@ -98,7 +103,7 @@ class Types:
                     todo += self.members(name).values()
         return dict(self.table)
 
-    def resolve(self, e: surface.TypeExpr) -> Type | None:
+    def resolve(self, e: surface.TypeExpr) -> Type | None:  # noqa: C901
         """The type that an annotation means; None once it has been reported."""
         match e:
             case surface.NamedType(name):
@@ -115,10 +120,31 @@ class Types:
             case surface.StackTypeExpr():
                 self.findings.append(method_codes.stack_place(e.span))
                 return None
+            case surface.KnownType(type):
+                return type
+            case surface.GenericTypeExpr():
+                return self.generics.resolve(e, self)
+            case surface.CallableTypeExpr():
+                self.findings.append(generic_codes.misplaced_callable(e.span))
+                return None
             case surface.BadType():
                 return None
 
+    def primal_of(self, t: Type | None) -> Type | None:
+        """The type of which `t` is the differential, as far as that can be told."""
+        match t:
+            case StructType(name) if name in self._duals():
+                return self._duals()[name].members[0][1]
+            case StructType(name) if name.startswith("_d"):
+                return StructType(name.removeprefix("_d"))
+            case Scalar() if not t.is_float:
+                return t
+            case _:
+                return None
+
     def _named(self, name: str, span: Span) -> Type | None:
+        if name in self.generics.bound:
+            return self.generics.bound[name]
         if name in ("int", "float"):
             return I32 if name == "int" else self.float_type
         if name in self.declared:
@@ -129,6 +155,10 @@ class Types:
             self.used_diff = True
             self.mentioned.append(StructType(name))
             return StructType(name)
+        if name in self.generics.declared:
+            params = [p.name for p in self.generics.declared[name].type_params]
+            self.findings.append(generic_codes.needs_types(span, name, params))
+            return None
         few = len(self.findings) < FEW
         known = ("int", "float", *SCALARS, *self.declared) if few else ()
         self.findings.append(name_codes.unknown_type(span, name, known))
@@ -225,7 +255,8 @@ class Types:
             return None
         return element
 
-    def _define(self, s: surface.Struct) -> None:
+    def define(self, s: surface.Struct) -> None:
+        """Enters a struct into the table."""
         if s.name in RESERVED:
             self.findings.append(name_codes.builtin(s.name_span, s.name))
         if not s.members:
@@ -282,6 +313,9 @@ class Types:
 
     def struct_named(self, name: str) -> StructType | None:
         """The struct that a call of that name makes."""
+        bound = self.generics.bound.get(name)
+        if isinstance(bound, StructType):
+            return bound
         if name in self.declared:
             return StructType(name)
         if not self._is_standard(name):

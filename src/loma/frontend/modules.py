@@ -83,11 +83,14 @@ class _Loader:
         for unit in reversed(order):
             self._rename(unit, used)
         raise_all(self.findings, source.text, files)
+        classes = {made for u in order for name, made in u.own.items()
+                   if isinstance(defined(u.tree).get(made), ast.ClassDef)}
         constants = {name: Constant(value, Span()) for name, value in VALUES.items()}
         parts: list[surface.Definition] = []
         for unit in order:
             parser = Parser(unit.source, self.findings)
             parser.constants = constants
+            parser.classes = set(classes)
             made = parser.module(ast.Module(unit.tree, [])).definitions
             parts += made
         internal = frozenset(name for u in order[:-1] for name in u.own.values())

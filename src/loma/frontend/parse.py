@@ -40,6 +40,7 @@ class Parser(ClassParser):
         """All definitions of a file."""
         found: list[surface.Definition] = []
         self._find_constants(tree.body)
+        self.find_types(tree.body)
         self.own_print = any(
             isinstance(n, ast.FunctionDef) and n.name == "print" for n in tree.body)
         for node in without_docstring(tree.body):
@@ -74,9 +75,20 @@ class Parser(ClassParser):
             self.constants.setdefault(target.id, Constant(found, span))
         return found is not None
 
-    def _derivative(self, node: ast.Assign) -> list[surface.Derivative]:
+    def _derivative(self, node: ast.Assign) -> list[surface.Derivative | surface.Instance]:
         span = self.span(node)
         match node:
+            case ast.Assign([ast.Name(name)], ast.Call(ast.Name("TypeVar"))):
+                return []
+            case ast.Assign([ast.Name(name) as target],
+                            ast.Call(ast.Name(callee),
+                                     [ast.Subscript(ast.Name(primal), slice) as operand], [])) if (
+                callee in MODES
+            ):
+                self.identifier(name, self.span(target))
+                return [surface.Derivative(
+                    name, MODES[callee], primal, self.span(operand), type_args=self.types(slice),
+                    span=span, name_span=self.span(target))]
             case ast.Assign([ast.Name(name) as target],
                             ast.Call(ast.Name(callee), [ast.Name(primal) as operand], [])) if (
                 callee in MODES
@@ -100,6 +112,8 @@ class Parser(ClassParser):
                 self.report(codes.derivative_form(span))
             case ast.Assign([ast.Name(name)]) if name in self.constants:
                 pass
+            case _ if (found := self.instance(node)) is not None:
+                return [found]
             case _:
                 self.report(codes.top_level(self.head(node), "an assignment"))
         return []
@@ -119,8 +133,10 @@ class Parser(ClassParser):
         returns = node.returns
         result = None if returns is None or _is_none(returns) else self.type(returns)
         args, body = self._args(node.args), self.block(without_docstring(node.body))
+        params = self.mentioned((tuple([a.type for a in args]), result))
         return surface.Function(
-            node.name, args, result, body, simd, name_span, span=self.span(node))
+            node.name, args, result, body, simd, name_span, type_params=params,
+            span=self.span(node))
 
     def _args(self, node: ast.arguments) -> tuple[surface.Arg, ...]:
         plain = node.posonlyargs + node.args
@@ -139,11 +155,21 @@ class Parser(ClassParser):
                 return surface.Arg(node.arg, DIRECTIONS[direction], self.type(inner), span=span)
             case None:
                 text = ""
+            case annotation if isinstance(found := self._function_type(annotation), surface.Node):
+                return surface.Arg(node.arg, Direction.IN, found, span=span)
             case annotation:
                 text = self.source.excerpt(self.span(annotation))
         bad = surface.Arg(node.arg, Direction.IN, surface.BadType(span=span), span=span)
         self.report(codes.not_annotated(bad, node.arg, text))
         return bad
+
+    def _function_type(self, node: ast.expr) -> surface.TypeExpr | None:
+        """The type of an argument that is a function."""
+        match node:
+            case ast.Name("Callable") | ast.Subscript(ast.Name("Callable")):
+                return self.type(node)
+            case _:
+                return None
 
     def block(self, nodes: list[ast.stmt]) -> tuple[surface.Stmt, ...]:
         """The statements of a block."""
@@ -190,6 +216,8 @@ class Parser(ClassParser):
     def _foreign_statement(self, node: ast.stmt, span: Span) -> tuple[surface.Stmt, ...]:
         head = self.head(node)
         match node:
+            case ast.FunctionDef(decorator_list=[]):
+                return (surface.InnerFunction(self.function(node), span=span),)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self.report(constructs.inner_definition(head, "function"))
             case ast.ClassDef():

@@ -10,7 +10,8 @@ from loma.frontend import surface
 from loma.frontend.codes import methods as method_codes
 from loma.frontend.codes import syntax as codes
 from loma.frontend.constants import evaluate
-from loma.frontend.parse_expr import DIRECTIONS, ExpressionParser
+from loma.frontend.parse_expr import DIRECTIONS
+from loma.frontend.parse_generic import GenericParser
 
 OPERATORS: Final = {
     "+": "add", "-": "sub", "*": "mul", "/": "truediv", "//": "floordiv", "%": "mod",
@@ -32,7 +33,7 @@ SPECIAL: Final = frozenset((
     GET, SET, ABS, *UNARY.values(), *(name for pair in BINARY.values() for name in pair)))
 
 
-class ClassParser(ExpressionParser):
+class ClassParser(GenericParser):
     """Turns classes into the surface tree."""
 
     @abstractmethod
@@ -43,7 +44,9 @@ class ClassParser(ExpressionParser):
         """A class."""
         name_span = self.source.named(node, node.name)
         self.identifier(node.name, name_span)
-        if node.bases or node.keywords or node.decorator_list or getattr(node, "type_params", []):
+        type_params = self.generic_base(node)
+        odd = (node.bases and not type_params) or node.keywords or node.decorator_list
+        if odd or getattr(node, "type_params", []):
             self.report(codes.class_head(name_span))
         members: list[surface.StructMember] = []
         methods: list[surface.Function] = []
@@ -58,7 +61,7 @@ class ClassParser(ExpressionParser):
                 members += self._member(item)
         return surface.Struct(
             node.name, tuple(members), name_span, tuple(methods), frozenset(static),
-            span=self.span(node))
+            type_params=type_params, span=self.span(node))
 
     def _member(self, node: ast.stmt) -> list[surface.StructMember]:
         match node:

@@ -2,11 +2,11 @@
 
     Module   = structs, functions, derivatives           (in source order)
     TypeExpr = NamedType | ArrayTypeExpr | ShapedTypeExpr | DiffTypeExpr | TupleTypeExpr
-             | StackTypeExpr | BadType
+             | StackTypeExpr | GenericTypeExpr | CallableTypeExpr | KnownType | BadType
     Expr     = Number | Name | Index | Subscript | Member | Unary | Binary | Comparison | Logical
-             | Conditional | Call | MethodCall | Tuple | Reduce | Bad
+             | Conditional | Call | MethodCall | Tuple | Reduce | Lambda | Specialised | Bad
     Stmt     = Declare | Assign | Augment | If | While | For | Return | Break | Continue | CallStmt
-             | Assert | Print
+             | Assert | Print | InnerFunction
 
 `Bad` and `BadType` stand where the parser has already reported something. The parser has replaced
 the names of constants by their values.
@@ -18,36 +18,24 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from loma.diagnostics import NOWHERE, Files, Span
-from loma.frontend.surface_types import (
-    ArrayTypeExpr as ArrayTypeExpr,
-)
-from loma.frontend.surface_types import (
-    BadType as BadType,
-)
-from loma.frontend.surface_types import (
-    DiffTypeExpr as DiffTypeExpr,
-)
-from loma.frontend.surface_types import (
-    NamedType as NamedType,
-)
-from loma.frontend.surface_types import (
-    Node as Node,
-)
-from loma.frontend.surface_types import (
-    ShapedTypeExpr as ShapedTypeExpr,
-)
-from loma.frontend.surface_types import (
-    SizeName as SizeName,
-)
-from loma.frontend.surface_types import (
-    StackTypeExpr as StackTypeExpr,
-)
-from loma.frontend.surface_types import (
-    TupleTypeExpr as TupleTypeExpr,
-)
-from loma.frontend.surface_types import (
-    TypeExpr as TypeExpr,
-)
+from loma.frontend.surface_generic import InnerFunction as InnerFunction
+from loma.frontend.surface_generic import Instance as Instance
+from loma.frontend.surface_generic import Lambda as Lambda
+from loma.frontend.surface_generic import Specialised as Specialised
+from loma.frontend.surface_types import ArrayTypeExpr as ArrayTypeExpr
+from loma.frontend.surface_types import BadType as BadType
+from loma.frontend.surface_types import CallableTypeExpr as CallableTypeExpr
+from loma.frontend.surface_types import DiffTypeExpr as DiffTypeExpr
+from loma.frontend.surface_types import GenericTypeExpr as GenericTypeExpr
+from loma.frontend.surface_types import KnownType as KnownType
+from loma.frontend.surface_types import NamedType as NamedType
+from loma.frontend.surface_types import Node as Node
+from loma.frontend.surface_types import ShapedTypeExpr as ShapedTypeExpr
+from loma.frontend.surface_types import SizeName as SizeName
+from loma.frontend.surface_types import StackTypeExpr as StackTypeExpr
+from loma.frontend.surface_types import TupleTypeExpr as TupleTypeExpr
+from loma.frontend.surface_types import TypeExpr as TypeExpr
+from loma.frontend.surface_types import TypeParam as TypeParam
 from loma.ir.derived import Mode
 from loma.ir.nodes import Direction
 
@@ -155,6 +143,7 @@ class Call(Node):
     function: str
     args: tuple[Expr, ...]
     keywords: tuple[Keyword, ...] = ()
+    type_args: tuple[TypeExpr, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,7 +182,7 @@ class Bad(Node):
 
 Expr: TypeAlias = (
     Number | Name | Index | Subscript | Member | Unary | Binary | Comparison | Logical
-    | Conditional | Call | Reduce | MethodCall | Tuple | Bad
+    | Conditional | Call | Reduce | MethodCall | Tuple | Lambda | Specialised | Bad
 )
 Text: TypeAlias = tuple[Expr | str, ...]
 
@@ -300,7 +289,7 @@ class BadStmt(Node):
 
 Stmt: TypeAlias = (
     Declare | Assign | Augment | If | While | For | Return | Break | Continue
-    | CallStmt | Assert | Print | BadStmt
+    | CallStmt | Assert | Print | InnerFunction | BadStmt
 )
 
 
@@ -323,6 +312,7 @@ class Function(Node):
     body: tuple[Stmt, ...]
     simd: bool
     name_span: Span
+    type_params: tuple[TypeParam, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -343,6 +333,7 @@ class Struct(Node):
     name_span: Span
     methods: tuple[Function, ...] = ()
     static: frozenset[str] = frozenset()
+    type_params: tuple[TypeParam, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -353,10 +344,11 @@ class Derivative(Node):
     mode: Mode
     primal: str
     primal_span: Span
+    type_args: tuple[TypeExpr, ...] = field(default=(), kw_only=True)
     name_span: Span = field(default=NOWHERE, kw_only=True)
 
 
-Definition: TypeAlias = Function | Struct | Derivative
+Definition: TypeAlias = Function | Struct | Derivative | Instance
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from loma.diagnostics import NOWHERE, Span
+from loma.ir.nodes import Direction
+from loma.ir.types import Type
 
 if TYPE_CHECKING:
     from loma.frontend.surface import Expr
@@ -76,11 +78,43 @@ class StackTypeExpr(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class GenericTypeExpr(Node):
+    """name[args]: a generic struct with its types."""
+
+    name: str
+    args: tuple[TypeExpr, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CallableTypeExpr(Node):
+    """Callable[[args], result]: an argument that is a function."""
+
+    args: tuple[tuple[Direction, TypeExpr], ...]
+    result: TypeExpr | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownType(Node):
+    """The type of a variable that a function captures."""
+
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BadType(Node):
     """A type that has already been reported."""
 
 
 TypeExpr: TypeAlias = (
     NamedType | ArrayTypeExpr | ShapedTypeExpr | DiffTypeExpr | TupleTypeExpr | StackTypeExpr
+    | GenericTypeExpr | CallableTypeExpr | KnownType
     | BadType
 )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TypeParam(Node):
+    """A name for a type; one of `choices`, if there are any."""
+
+    name: str
+    choices: tuple[TypeExpr, ...] = ()

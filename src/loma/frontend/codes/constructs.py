@@ -226,13 +226,13 @@ def declare_target(span: Span) -> Finding:
 
 
 def inner_definition(span: Span, what: str) -> Finding:
-    """A function or class inside a function.
+    """A class, or a function with a decorator, inside a function.
 
-    All functions stand beside each other; pass what they need as arguments.
+    Classes and kernels stand at the top level of a file.
 
         def f(x : In[float]):
-            def g():
-                pass
+            class A:
+                x : float
     """
     return finding("E0131", f"a {what} inside a function", span,
                    help="move it to the top level of the file")

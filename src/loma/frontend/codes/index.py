@@ -18,6 +18,7 @@ from loma.frontend.codes import (
     constructs,
     derivatives,
     flow,
+    generics,
     methods,
     modules,
     names,
@@ -42,7 +43,7 @@ def index() -> tuple[Entry, ...]:
     """All codes, in order."""
     found: list[Entry] = []
     for module in (syntax, constructs, names, types, calls, flow, derivatives, methods,
-                   modules, parallel, seeing, arrays):
+                   modules, parallel, generics, seeing, arrays):
         found += _entries(module)
     return tuple(sorted(found, key=lambda e: e.code))
 
