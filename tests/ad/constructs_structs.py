@@ -295,3 +295,24 @@ def f(x : In[float], y : In[float]) -> float:
         total = total * 0.5 + s.pop()
     return total
 """)
+program("items with several indices", ((0.7, 0.3), (-0.4, 1.2)), """
+class Matrix:
+    a : Array[Array[float, 3], 2]
+    writes : int
+
+    def __getitem__(self, i : In[int], j : In[int]) -> float:
+        return self.a[i][j]
+
+    def __setitem__(self : InOut, i : In[int], j : In[int], value : In[float]):
+        self.a[i][j] = value
+        self.writes += 1
+
+def f(x : In[float], y : In[float]) -> float:
+    m : Array[Matrix, 2]
+    for i in range(2):
+        for j in range(3):
+            m[i][i, j] = x * j + y
+            m[0][j % 2, i] += m[i][i, j] * x
+            m[i][0, 1], m[1][0, 2] = m[0][1, j] * y, sin(m[i][i, 0])
+    return m[0][0, 1] * m[1][1, 2] + m[1][0, 2] * m[0][1, 1] + m[0].writes
+""")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
+from loma.frontend.check_methods import Item
 from loma.frontend.check_parallel import check_written
 from loma.frontend.check_parts import Parts, is_part, is_pointed
 from loma.frontend.check_places import is_memory, is_place
@@ -36,8 +37,6 @@ class Assignments(Parts):
 
     def assign(self, s: surface.Assign) -> typed.Stmt | None:
         """target = value; the first assignment to a name declares it."""
-        if isinstance(s.target, surface.Index) and isinstance(self.held(s.target.base), StructType):
-            return self._set_item(s, s.target)
         if isinstance(s.target, surface.Tuple):
             return unpack(self, s, s.target)
         return self.assigned(s, self.right_side(s.value))
@@ -65,6 +64,8 @@ class Assignments(Parts):
     ) -> typed.Stmt | None:
         if target is None or value is None or not self.fits_inferred(s, target, value):
             return None
+        if isinstance(target, Item):
+            return self.stored_item(s, target.node, (*target.args, value))
         if is_part(s.target, target) and not is_pointed(target, value):
             return self.copied_part(s, target, value)
         ready = self._ready(s, target, value)
@@ -103,13 +104,13 @@ class Assignments(Parts):
 
     def augment(self, s: surface.Augment) -> typed.Stmt | None:
         """target operator= value; the target's indices are evaluated once."""
-        if isinstance(s.target, surface.Index) and isinstance(self.held(s.target.base), StructType):
-            return self._augment_item(s, s.target)
         target = self._target(s, s.target)
         named = isinstance(s.target, surface.Name)
         value = self.right_side(s.value) if named else self.expr(s.value)
         if target is None or value is None:
             return None
+        if isinstance(target, Item):
+            return self._augment_item(s, target, value)
         place = self._fixed(target)
         done = self._stepped(s, place, value)
         if done is None or not self.fits_inferred(s, place, done):
@@ -129,41 +130,15 @@ class Assignments(Parts):
 
     # Items of structs.
 
-    def _set_item(self, s: surface.Assign, target: surface.Index) -> typed.Stmt | None:
-        """base[index] = value, of a struct."""
-        base, index = self.expr(target.base), self.expr(target.index)
-        value = self.right_side(s.value)
-        if base is None or index is None or value is None:
-            return None
-        return self.stored_item(s, target, (base, index, value))
-
-    def _augment_item(self, s: surface.Augment, target: surface.Index) -> typed.Stmt | None:
-        """base[index] operator= value, of a struct: the index is evaluated once."""
-        base, index, value = self.expr(target.base), self.expr(target.index), self.expr(s.value)
-        if base is None or index is None or value is None:
-            return None
-        base = self._fixed(base)
-        index = self._kept(index)
-        found = self.subscript(target, base, (index,))
+    def _augment_item(
+        self, s: surface.Augment, target: Item, value: typed.Expr
+    ) -> typed.Stmt | None:
+        """base[indices] operator= value, of a struct: the indices are evaluated once."""
+        base, *indices = target.args
+        kept = (self._fixed(base), *(self._kept(i) for i in indices))
+        found = self.item(target.node, kept)
         done = None if found is None else self._stepped(s, found, value)
-        return None if done is None else self.stored_item(s, target, (base, index, done))
-
-    def held(self, e: surface.Expr) -> Type | None:
-        """The type of a place, without a word about what is wrong with it."""
-        match e:
-            case surface.Name(name):
-                entry = self.scope.find(name)
-                symbol = None if entry is None else entry.symbol
-                return None if symbol is None or len(symbol.shape) > 1 else symbol.type
-            case surface.Member(base, field):
-                inner = self.held(base)
-                known = self.types.members(inner.name) if isinstance(inner, StructType) else {}
-                return known.get(field)
-            case surface.Index(base):
-                inner = self.held(base)
-                return inner.element if isinstance(inner, ArrayType) else None
-            case _:
-                return None
+        return None if done is None else self.stored_item(s, target.node, (*kept, done))
 
     def _fixed(self, e: typed.Expr) -> typed.Expr:
         """The place, with indices that cost something evaluated once, ahead."""
@@ -199,7 +174,10 @@ class Assignments(Parts):
             return found if check_written(self, found) else None
         if self.in_captured(e):
             return None
+        self.stored = e
         target = self.expr(e)
+        if isinstance(target, Item) and is_place(e):
+            return target
         if not check_written(self, target):
             return None
         made = target is not None and not is_memory(target)

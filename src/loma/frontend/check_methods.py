@@ -35,8 +35,17 @@ class Chosen:
     operands: tuple[surface.Expr, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Item(typed.Call):
+    """base[...] of a struct, which is about to be assigned; never left in a finished tree."""
+
+    node: surface.Index | surface.Subscript
+
+
 class MethodChecker(Sized):
-    """Checks calls of methods and operators on structs."""
+    """Checks calls of methods and operators on structs; `stored`: the place being assigned."""
+
+    stored: surface.Expr | None = None
 
     @abstractmethod
     def passed(
@@ -228,20 +237,23 @@ class MethodChecker(Sized):
         indices: Sequence[typed.Expr | None],
     ) -> typed.Expr | None:
         """base[...] of a struct."""
+        values = (base, *(i for i in indices if i is not None))
+        if e is self.stored and len(values) > len(indices):
+            return Item("", values, base.type, e, span=e.span)
         if self.types.tuples.elements(base.type) is not None and isinstance(e, surface.Index):
             return element(self, e, base, indices[0])
-        values = (base, *(i for i in indices if i is not None))
-        if len(values) <= len(indices):
+        return self.item(e, values) if len(values) > len(indices) else None
+
+    def item(self, e: surface.Index | surface.Subscript, values: Values) -> typed.Expr | None:
+        """An element of a struct; `values` are base and indices."""
+        if not self._own(values[0], GET):
+            self.report(type_codes.not_an_array(e, e.base.span, self.types.text(values[0].type)))
             return None
-        if not self._own(base, GET):
-            self.report(type_codes.not_an_array(e, e.base.span, self.types.text(base.type)))
-            return None
-        items = (e.index,) if isinstance(e, surface.Index) else tuple(
-            [i for i in e.items if not isinstance(i, surface.Slice)])
-        return self.special(e, GET, values, (e.base, *items))
+        return self.special(e, GET, values, (e.base, *_items(e)))
 
     def stored_item(
-        self, s: surface.Assign | surface.Augment, target: surface.Index, values: Values
+        self, s: surface.Assign | surface.Augment, target: surface.Index | surface.Subscript,
+        values: Values,
     ) -> typed.Stmt | None:
         """base[...] = value of a struct; `values` are base, indices and value."""
         owner, candidates = self._struct(values[0]), self._own(values[0], SET)
@@ -254,7 +266,7 @@ class MethodChecker(Sized):
         function = self._only(s, f"`{what}`", candidates, values)
         if function is None:
             return None
-        call = surface.Call(what, (target.base, target.index, s.value), span=s.span)
+        call = surface.Call(what, (target.base, *_items(target), s.value), span=s.span)
         done = self.passed(call, function, values, statement=True)
         return None if done is None else typed.CallStmt(done, span=s.span)
 
@@ -265,6 +277,13 @@ class MethodChecker(Sized):
                 self.report(codes.unordered(e, o.span))
                 return False
         return all(isinstance(o.type, Scalar | StructType) for o in operands)
+
+
+def _items(e: surface.Index | surface.Subscript) -> tuple[surface.Expr, ...]:
+    """What stands in the brackets."""
+    if isinstance(e, surface.Index):
+        return (e.index,)
+    return tuple([i for i in e.items if not isinstance(i, surface.Slice)])
 
 
 def _nested(e: typed.Expr) -> int:

@@ -48,7 +48,9 @@ def not_an_array(expr: surface.Node, span: Span, found: str) -> Finding:
                    kind=ArrayAccessTypeMismatch, payload={"expr": expr})
 
 
-def no_item(expr: surface.Index, span: Span, owner: str, constant: bool) -> Finding:
+def no_item(
+    expr: surface.Index | surface.Subscript, span: Span, owner: str, constant: bool
+) -> Finding:
     """An assignment to an element of a struct that does not say how.
 
     `v[i] = x` calls `__setitem__(self : InOut, i, x)` of the class.
