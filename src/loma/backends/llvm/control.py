@@ -159,8 +159,7 @@ def _is_busy_row(code: Code, op: For) -> bool:
     it would only make short rows too short for vectors.
     """
     loads = sum(isinstance(x, Load) for x in op.body.ops)
-    adds = any(isinstance(x, Accum) for x in op.body.ops)
-    return bool(code.loops and op.inits) and loads >= BUSY and not adds
+    return bool(code.loops and op.inits) and loads >= BUSY
 
 
 @contextmanager
