@@ -79,6 +79,7 @@ def core_module(
     fast: bool = True,
     strict: bool = False,
     callees: bool = True,
+    debug: bool = False,
     path: Sequence[str | Path] = (),
 ) -> Module:
     """The module with every requested derivative, and (`callees`) those of the functions that they
@@ -86,20 +87,23 @@ def core_module(
 
     `fast`: inline before differentiation and optimise for running; otherwise derivatives are made
     function by function and kept readable. `strict`: sums keep their order. Raises UserError with
-    diagnostics. `path`: where imported files are looked for, after the folder of `file`.
+    diagnostics. `debug`: with checks of divisions, domains and indices. `path`: where imported
+    files are looked for, after the folder of `file`.
     """
     with no_collection():
         program = load(source, file, float_type, path)
-        return differentiated(program, fast=fast, strict=strict, callees=callees)
+        return differentiated(
+            program, fast=fast, strict=strict, callees=callees, debug=debug)
 
 
 def differentiated(
-    program: typed.Module, *, fast: bool = True, strict: bool = False, callees: bool = True
+    program: typed.Module, *, fast: bool = True, strict: bool = False, callees: bool = True,
+    debug: bool = False,
 ) -> Module:
     """The core of a checked program, derivatives included; the options are those of
     `core_module`.
     """
-    work = _Derivation(program, fast)
+    work = _Derivation(program, fast, debug)
     raise_all(
         [
             derivatives.race(r.write.span, name, r.write.root.name, r.other.span, kernel)
@@ -167,10 +171,10 @@ class _Derivation:
     inlined. `wanted`: derivatives that are made when someone asks for them by name.
     """
 
-    def __init__(self, program: typed.Module, fast: bool) -> None:
+    def __init__(self, program: typed.Module, fast: bool, debug: bool = False) -> None:
         self.program = program
         self.fast = fast
-        core = lower(program)
+        core = lower(program, debug)
         self.module = core
         self.raw: dict[str, Function] = dict(core.functions)
         self.prepared: dict[str, Function] = {}

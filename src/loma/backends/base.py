@@ -19,10 +19,11 @@ class Options:
 
     `strict`: no reassociation, no contraction. `output`: where to write the shared library,
     without suffix (None: a private place). `cache`: whether compiled objects may be read from and
-    written to the disk cache.
+    written to the disk cache. `debug`: with checks of divisions, domains and indices.
     """
 
     strict: bool = False
+    debug: bool = False
     output: Path | None = None
     cache: bool = True
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from loma.backends.base import Options
 from loma.cli.files import (
+    DebugOption,
     FileArgument,
     Float,
     FloatOption,
@@ -45,6 +46,7 @@ def run(
     float_type: FloatOption = Float.F32,
     path: PathOption = None,
     strict: StrictOption = False,
+    debug: DebugOption = False,
 ) -> None:
     """Call a function, or a derivative that the program requests, and print what it gives."""
     wanted = parse_call(call)
@@ -52,7 +54,7 @@ def run(
     signature = signature_of(loaded, wanted.function)
     operands = bound(wanted.function, signature, wanted.arguments, loaded.structs, threads)
     guard(loaded, wanted.function, operands)
-    compiled = Compiled(sliced(loaded, wanted.function), Options(strict=strict))
+    compiled = Compiled(sliced(loaded, wanted.function), Options(strict=strict, debug=debug))
     outcome = compiled.call(wanted.function, operands)
     console = screen()
     if signature.result is not None and outcome.result is not None:
@@ -74,6 +76,7 @@ def grad(
     float_type: FloatOption = Float.F32,
     path: PathOption = None,
     strict: StrictOption = False,
+    debug: DebugOption = False,
 ) -> None:
     """Value and gradient of a function, by reverse mode; the file need not request it."""
     file, named = split(target)
@@ -82,7 +85,8 @@ def grad(
     signature = signature_of(loaded, function)
     operands = bound(function, signature, parse_arguments(at), loaded.structs, threads)
     guard(loaded, function, operands)
-    found = gradient.value_and_gradient(loaded, function, operands, Options(strict=strict))
+    options = Options(strict=strict, debug=debug)
+    found = gradient.value_and_gradient(loaded, function, operands, options)
     console = screen()
     for name, t, x in found.values:
         console.print(

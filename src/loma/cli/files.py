@@ -44,6 +44,9 @@ FloatOption = Annotated[Float, typer.Option("--float", help="What `float` stands
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="No reassociation, no contraction of products.")
 ]
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="Check every division, domain and index.")
+]
 ThreadsOption = Annotated[
     int | None,
     typer.Option(

@@ -15,10 +15,13 @@ from loma.ir.nodes import Operand, Region, Var
 from loma.ir.types import I32, Ref, Scalar, TapeType
 
 
-def lower(module: Module) -> core.Module:
-    """The core of every function of a checked file; declared derivatives are left to the driver."""
+def lower(module: Module, debug: bool = False) -> core.Module:
+    """The core of every function of a checked file; declared derivatives are left to the driver.
+
+    `debug`: with checks of every division, domain and index that can be had.
+    """
     table = signatures(module)
-    facts = Facts(module, table, Writes(module, table), Flow(table))
+    facts = Facts(module, table, Writes(module, table), Flow(table), debug)
     functions = {name: lower_function(f, facts) for name, f in module.functions.items()}
     return core.Module(dict(module.structs), functions, module.float_type, module.file)
 

@@ -24,6 +24,7 @@ class Facts:
     signatures: Mapping[str, Signature]
     writes: Writes
     flow: Flow
+    debug: bool = False
 
 
 class Calls(Views):
@@ -31,6 +32,7 @@ class Calls(Views):
 
     def __init__(self, facts: Facts, shared: frozenset[Symbol]) -> None:
         super().__init__(facts.module.structs)
+        self.debug = facts.debug
         self.facts = facts
         self.shared = shared  # the arguments whose memory callers may reach by another name
 

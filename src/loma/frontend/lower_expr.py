@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias, assert_never
 
+from loma.frontend import lower_debug
 from loma.frontend.lower_env import Env, same
 from loma.frontend.lower_range import reduction
 from loma.frontend.lower_scan import speculatable
@@ -45,6 +46,7 @@ class Expressions:
         self.roots: dict[Symbol, Var] = {}
         self.counts: dict[Var, Operand] = {}
         self.thread: Var | None = None
+        self.debug = False
 
     def call(self, e: Call, into: Var | None = None) -> Operand | Var | None:
         """Lowers a call; a struct comes back as a root, which is `into` if that is given."""
@@ -102,6 +104,8 @@ class Expressions:
             case Apply(prim, args):
                 operands = (first, *(self.value(a) for a in args[1:]))
                 self.b.span = e.span
+                if self.debug:
+                    lower_debug.operation(self, e, operands)
                 if prim is A.IDIV:
                     self._check_division(*operands)
                 if prim is A.NEG:
@@ -112,6 +116,8 @@ class Expressions:
                     return const(first.value, type)
                 if type_of(first) is type:
                     return first
+                if self.debug:
+                    lower_debug.conversion(self, e, first)
                 return self.b.cast(first, type)
             case Logical(operator, _, right):
                 return self._logical(operator, first, right)
@@ -129,7 +135,7 @@ class Expressions:
             return left
         if isinstance(left, Const):
             return self.value(right)
-        if speculatable(right, self.roots):
+        if self.speculates(right):
             return self.b.apply(A.AND if is_and else A.OR, left, self.value(right))
         span = self.b.span
         with self.b.nested() as ops, self.env.branch():
@@ -142,10 +148,14 @@ class Expressions:
         self.b.emit(core.If(left, then, orelse, (out,), span=span))
         return out
 
+    def speculates(self, *es: Expr) -> bool:
+        """Whether expressions may be evaluated for nothing."""
+        return not self.debug and all(speculatable(e, self.roots) for e in es)
+
     def _conditional(self, e: Conditional, cond: Operand) -> Operand:
         if isinstance(cond, Const):
             return self.value(e.then if cond.value else e.orelse)
-        if all(speculatable(x, self.roots) for x in (e.then, e.orelse)):
+        if self.speculates(e.then, e.orelse):
             return self.b.apply(A.SELECT, cond, self.value(e.then), self.value(e.orelse))
         regions: list[core.Region] = []
         for side in (e.then, e.orelse):
@@ -210,7 +220,10 @@ class Expressions:
                 case Index():
                     index = self.value(step.index)
                     self.b.span = step.span
-                    self.check_index(index, self.length(root, path, content))
+                    length = self.length(root, path, content)
+                    if self.debug:
+                        lower_debug.index(self, step, index, length)
+                    self.check_index(index, length)
                     path = (*path, index)
                 case Member():
                     path = (*path, step.field)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
+from loma.frontend import lower_debug
 from loma.frontend.lower_call import Calls, Facts
 from loma.frontend.lower_env import Exits
 from loma.frontend.lower_expr import Branch
@@ -39,6 +40,7 @@ from loma.ir import nodes as core
 from loma.ir.builder import const
 from loma.ir.nodes import Operand, Trap, Var
 from loma.ir.prims import arithmetic as A
+from loma.ir.shown import merged
 from loma.ir.types import Scalar, Type
 
 NESTED_EXITS: Final = 24
@@ -176,12 +178,16 @@ class Statements(Calls):
     def _assert(self, s: Assert) -> None:
         cond = self.value(s.cond)
         plain = "".join(p for p in s.message if isinstance(p, str))
-        if not values(s.message):
+        more = lower_debug.assertion(self, s) if self.debug else ()
+        if not values(s.message) and not more:
             self.b.span = s.span
             self.check(cond, Trap.ASSERT, plain)
             return
         self._when_false(cond, lambda: core.Check(
-            const(False, Scalar.BOOL), Trap.ASSERT, text=self._text(s.message), span=s.span))
+            const(False, Scalar.BOOL), Trap.ASSERT, text=self._asserted(s, more), span=s.span))
+
+    def _asserted(self, s: Assert, more: core.Text) -> core.Text:
+        return merged((*(self._text(s.message) or (Trap.ASSERT.value,)), *more))
 
     def _when_false(self, cond: Operand, make: Callable[[], core.Op]) -> None:
         """Emits an operation, with what it reads, for the case that a condition fails."""

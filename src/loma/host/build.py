@@ -51,7 +51,8 @@ def build(
         return load(source.text, source.file, source.float_type, source.path)
 
     def core(program: typed.Module) -> Module:
-        return driver.differentiated(program, strict=options.strict, callees=callees)
+        return driver.differentiated(
+            program, strict=options.strict, callees=callees, debug=options.debug)
 
     if target != LLVM.name or options.output is not None or not options.cache:
         with no_collection():
@@ -59,6 +60,7 @@ def build(
         return Interface.of(module), connected(driver.BACKENDS[target].build(module, options))
     store = Cache()
     parts = ("program", source.text, source.file, source.float_type.value, str(options.strict),
+             str(options.debug),
              str(callees), compiler_version(), *identity())
     context = imports.context(source.text, source.file, source.path, compiler_version)
     known = imports.current(store, context)

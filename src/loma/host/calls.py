@@ -41,7 +41,7 @@ class Compiled:
 
     def __init__(self, program: typed.Module, options: Options | None = None) -> None:
         options = options or Options()
-        module = driver.differentiated(program, strict=options.strict)
+        module = driver.differentiated(program, strict=options.strict, debug=options.debug)
         self.structs = module.structs
         self.signatures = Interface.of(module).signatures
         self._loaded: Loaded = connected(driver.BACKENDS["llvm"].build(module, options))

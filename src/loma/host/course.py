@@ -34,6 +34,7 @@ def compile(
     *,
     float_type: str = "f32",
     strict: bool = False,
+    debug: bool = False,
     file: str = "<loma>",
     path: Sequence[str | Path] = (),
 ) -> tuple[dict[str, type[ctypes.Structure]], Library]:
@@ -41,7 +42,8 @@ def compile(
 
     `output_filename` is where the shared library goes, without suffix; its folder is made. An error
     in the program is raised, and shown on stderr when `print_error`. `slang_device` is accepted and
-    not used, for scripts that pass it. `file` is the name of the program in messages; files that it
+    not used, for scripts that pass it. `debug`: with checks of divisions, domains and indices.
+    `file` is the name of the program in messages; files that it
     imports are looked for in its folder, then in the folders of `path`.
     """
     if target not in driver.BACKENDS:
@@ -53,7 +55,7 @@ def compile(
         raise TargetError(f"output_filename {output_filename!r} names a folder, not a file")
     try:
         source = Source(loma_code, file, FLOATS[float_type], tuple(map(str, path)))
-        make = partial(build, source, target, Options(strict=strict, output=output))
+        make = partial(build, source, target, Options(strict=strict, debug=debug, output=output))
         later = target == LLVM.name and output is None
         interface, loaded = make(callees=not later)
     except UserError as e:

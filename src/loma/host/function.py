@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, overload
 
@@ -47,6 +48,7 @@ class Function:
 
     def __init__(self, definition: Definition, primal: Function | None = None) -> None:
         self._primal = primal
+        self.debug: bool = primal is not None and primal.debug
         self.derivatives: dict[Mode, Function] = {}
         self.__loma_definition__ = definition
         self.__name__ = definition.name
@@ -191,6 +193,7 @@ class Function:
         if kernel is None:
             made = mapped(self.__loma_definition__, self.name, signature, names_)
             kernel = self._maps.setdefault(names_, Function(made))
+            kernel.debug = self.debug
         out = kernel(**flat)
         if isinstance(out, tuple):
             return type(out)(*(x.reshape(shape) for x in out))
@@ -248,7 +251,7 @@ class Function:
         if found is None:
             with LOCK:
                 description = self.describe(float_type)
-                code = program.build(float_type, Options())
+                code = program.build(float_type, Options(debug=self.debug))
                 found = Instance(program.name, description, code, program.structs)
                 self._instances[float_type] = found
         return found
@@ -290,25 +293,29 @@ def shown(name: str, signature: Signature, float_type: Scalar = F64) -> str:
 @overload
 def function(fn: Callable[..., Any]) -> Function: ...
 @overload
-def function() -> Callable[[Callable[..., Any]], Function]: ...
-def function(fn: Callable[..., Any] | None = None) -> Any:
-    """Compiles a Python function as loma: the decorator."""
-    return function if fn is None else _decorated(fn, simd=False)
+def function(*, debug: bool = ...) -> Callable[[Callable[..., Any]], Function]: ...
+def function(fn: Callable[..., Any] | None = None, *, debug: bool = False) -> Any:
+    """Compiles a Python function as loma: the decorator.
+
+    `debug`: with checks of divisions, domains and indices.
+    """
+    return partial(function, debug=debug) if fn is None else _decorated(fn, False, debug)
 
 
 @overload
 def kernel(fn: Callable[..., Any]) -> Function: ...
 @overload
-def kernel() -> Callable[[Callable[..., Any]], Function]: ...
-def kernel(fn: Callable[..., Any] | None = None) -> Any:
+def kernel(*, debug: bool = ...) -> Callable[[Callable[..., Any]], Function]: ...
+def kernel(fn: Callable[..., Any] | None = None, *, debug: bool = False) -> Any:
     """Compiles a Python function as a loma kernel, which threads run: the decorator."""
-    return kernel if fn is None else _decorated(fn, simd=True)
+    return partial(kernel, debug=debug) if fn is None else _decorated(fn, True, debug)
 
 
-def _decorated(fn: Callable[..., Any], simd: bool) -> Function:
+def _decorated(fn: Callable[..., Any], simd: bool, debug: bool) -> Function:
     if isinstance(fn, Function):
         raise TypeError(f"`{fn.__name__}` is decorated already")
     made = Function(Decorated(fn, simd or hasattr(fn, names.SIMD)))  # type: ignore[arg-type]
+    made.debug = debug
     if made.program.complete:
         made.describe(made.program.fixed_type or F64)
     return made

@@ -197,7 +197,8 @@ class Program(Parts):
     def build(self, float_type: Scalar, options: Options) -> Code:
         """The machine code."""
         store = Cache()
-        name = key("code", self.digest, float_type.value, str(options.strict), *identity())
+        name = key("code", self.digest, float_type.value, str(options.strict),
+                   str(options.debug), *identity())
         if (entry := store.get(name)) is not None:
             with suppress(ValueError, KeyError):
                 return Code.from_bytes(entry)
@@ -213,7 +214,9 @@ class Program(Parts):
         program = sliced(self.checked(float_type), self.name)
         with self.showing_files():
             return pruned(
-                driver.differentiated(program, fast=fast, strict=options.strict), self.name)
+                driver.differentiated(
+                    program, fast=fast, strict=options.strict, debug=options.debug),
+                self.name)
 
 
 def check(text: Text) -> None:
