@@ -37,7 +37,7 @@ def test_no_function_changes_module_state(path: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ["ruff", "check", "src", "tests", "compat", "benchmarks", "tools"],
+        ["ruff", "check", "src", "tests", "compat", "benchmarks", "tools", "examples"],
         ["mypy"],
     ],
     ids=lambda c: c[0],

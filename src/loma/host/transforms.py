@@ -7,15 +7,16 @@ as a string gives that gradient alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from loma.host import matrices
 from loma.host.call import RESULT, packed
 from loma.host.function import rev_diff
 from loma.host.refusals import ArgumentTypeError
-from loma.host.sweeps import Outputs, Point, Target, copied, opened
+from loma.host.sweeps import Outputs, Point, Target, opened
 from loma.host.values import Value, named_tuple
 from loma.ir.nodes import Argument
 from loma.ir.types import ArrayType, Scalar, Type
@@ -103,9 +104,7 @@ def jacobian(f: Target, wrt: Wrt = None) -> Derived:
                   for n, a in zip(names, _selected(point, wrt))}
         outputs = {n: _output_array(n, x) for n, x in point.evaluated().items()
                    if n in point.float_outputs()}
-        wide = sum(x.size for x in values.values()) > sum(x.size for x in outputs.values())
-        fill = _by_rows if wide else _by_columns
-        blocks = fill(point, values, outputs)
+        blocks = matrices.jacobian(point, values, outputs)
         by_output = {o: _by_name(f"{point.f.name}_{o}", {n: blocks[o, n] for n in names}, wrt)
                      for o in outputs}
         return packed(f"{point.f.name}_jacobian", by_output)
@@ -124,13 +123,7 @@ def hessian(f: Target, wrt: Wrt = None) -> Derived:
         point = Point.at(f, args, kwargs)
         chosen = _selected(point, wrt)
         values = {a.name: _numeric(point, a, point.values[a.name]) for a in chosen}
-        blocks: Blocks = {
-            (m, n): np.zeros((*values[m].shape, *values[n].shape), values[m].dtype)
-            for m in values for n in values}
-        for n, at, direction in _directions(values):
-            along = _second(point, {n: _like(point, n, direction)})
-            for m in values:
-                blocks[m, n][(..., *at)] = along[m]
+        blocks = _second_blocks(point, values)
         if isinstance(wrt, str):
             return blocks[wrt, wrt]
         if all(not x.ndim for x in values.values()):
@@ -152,6 +145,21 @@ def hvp(f: Target, wrt: Wrt = None) -> Derived:
         return _chosen(point, along, wrt)
 
     return _named(product, f, "hvp")
+
+
+def _second_blocks(point: Point, values: matrices.Arrays) -> matrices.Blocks:
+    """The second derivatives by each pair of inputs."""
+    plain = matrices.Plain.of(point)
+    if plain is not None:
+        return plain.hessian(_number(point), list(values))
+    blocks: matrices.Blocks = {
+        (m, n): np.zeros((*values[m].shape, *values[n].shape), values[m].dtype)
+        for m in values for n in values}
+    for n, at, direction in matrices.directions(values):
+        along = _second(point, {n: matrices.like(point, n, direction)})
+        for m in values:
+            blocks[m, n][(..., *at)] = along[m]
+    return blocks
 
 
 def _second(point: Point, tangents: Mapping[str, Value]) -> Outputs:
@@ -290,52 +298,6 @@ def _output_array(name: str, x: Value) -> np.ndarray[Any, Any]:
         raise ArgumentTypeError(
             f"the output `{name}` holds structs, which have no place in a matrix", "use `vjp`")
     return found
-
-
-def _directions(
-    values: Mapping[str, np.ndarray[Any, Any]],
-) -> Iterator[tuple[str, tuple[int, ...], np.ndarray[Any, Any]]]:
-    """The unit vectors of several arrays, one after another, in one piece of memory each."""
-    for n, x in values.items():
-        unit = np.zeros_like(x)
-        for at in np.ndindex(x.shape):
-            unit[at] = 1
-            yield n, at, unit
-            unit[at] = 0
-
-
-def _like(point: Point, name: str, direction: np.ndarray[Any, Any]) -> Value:
-    """A direction in the form of the argument."""
-    if not direction.ndim:
-        return float(direction)
-    return direction if isinstance(point.values[name], np.ndarray) else list(direction)
-
-
-Blocks: TypeAlias = dict[tuple[str, str], Value]
-Arrays: TypeAlias = dict[str, np.ndarray[Any, Any]]
-
-
-def _blocks(values: Arrays, outputs: Arrays) -> Blocks:
-    return {(o, n): np.zeros((*outputs[o].shape, *values[n].shape), outputs[o].dtype)
-            for o in outputs for n in values}
-
-
-def _by_columns(point: Point, values: Arrays, outputs: Arrays) -> Blocks:
-    blocks = _blocks(values, outputs)
-    for n, at, direction in _directions(values):
-        found = point.pushed({n: _like(point, n, direction)})
-        for o in outputs:
-            blocks[o, n][(..., *at)] = found[o][1]
-    return blocks
-
-
-def _by_rows(point: Point, values: Arrays, outputs: Arrays) -> Blocks:
-    blocks = _blocks(values, outputs)
-    for o, at, direction in _directions(outputs):
-        found = point.pulled({o: copied(direction) if direction.ndim else 1.0})
-        for n in values:
-            blocks[o, n][at] = found[n]
-    return blocks
 
 
 def _named(made: Derived, f: Target, transform: str) -> Derived:

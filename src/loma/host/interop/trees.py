@@ -89,7 +89,8 @@ def held(kit: Kit, x: Value) -> bool:
             return hasattr(x, "__dict__") and any(held(kit, v) for v in vars(x).values())
 
 
-def opened(kit: Kit, f: Function, values: Given, threads: int | None) -> tuple[Op, list[Value]]:
+def opened(kit: Kit, f: Function, values: Given, threads: int | None,
+           float_type: Scalar | None = None) -> tuple[Op, list[Value]]:
     """The function on buffers, and an array for each input; all is checked."""
     description = f.describe(f.program.fixed_type or F64)
     for a in description.signature.arguments:
@@ -101,7 +102,7 @@ def opened(kit: Kit, f: Function, values: Given, threads: int | None) -> tuple[O
     taken = [t for a in description.signature.arguments if a.direction is not Direction.OUT
              for t in _taken(kit, convert, a.type, values[a.name], a.name, 0)]
     sizes = _sizes(kit, f, values)
-    op = op_of(f, real_type(kit, f, taken), threads, sizes)
+    op = op_of(f, float_type or real_type(kit, f, taken), threads, sizes)
     arrays = [_array(kit, op, b, t) for b, t in zip(op.inputs, taken, strict=True)]
     op.shapes(tuple(kit.shape(x) for x in arrays))
     return op, arrays

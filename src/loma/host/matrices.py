@@ -1,0 +1,232 @@
+"""Matrices of derivatives: many directions go through the machine code in one call.
+
+Arguments that are numbers and arrays of numbers become plain buffers, and a whole batch of
+directions is one call of a derivative on them. Other arguments (lists of arrays of different
+lengths, arrays of structs with arrays inside ...) take one call for each direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from loma.host.arrays import SCALARS
+from loma.host.interop.op import OTHER, PRIMAL, Op, Source
+from loma.host.interop.trees import opened
+from loma.host.refusals import ArgumentTypeError, ArgumentValueError
+from loma.host.sweeps import Point, copied
+from loma.host.values import Value, described
+from loma.ir.types import F64, Scalar
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Arrays: TypeAlias = Mapping[str, Array]
+Blocks: TypeAlias = dict[tuple[str, str], Value]
+AT_ONCE: Final = 1 << 22  # numbers in the results of one call
+DTYPES: Final = {**SCALARS, Scalar.BOOL: np.dtype(np.bool_)}
+
+
+class NumPyArrays:
+    """NumPy, as `trees` sees it."""
+
+    noun: str = "array"
+    weak: Scalar = F64
+
+    def owns(self, x: Value) -> bool:
+        """Whether it is an array."""
+        return isinstance(x, np.ndarray)
+
+    def scalar(self, x: Array) -> Scalar | None:
+        """The type of an array's elements."""
+        return next((s for s, d in DTYPES.items() if d == x.dtype), None)
+
+    def shape(self, x: Array) -> tuple[int, ...]:
+        """The shape of an array."""
+        return tuple(x.shape)
+
+    def described(self, x: Array) -> str:
+        """An array in words."""
+        return described(x)
+
+    def check(self, where: str, x: Array) -> None:
+        """Every array is fit."""
+
+    def made(self, x: Array, type: Scalar) -> Array:
+        """A constant."""
+        return x
+
+    def number(self, x: float | int | bool, type: Scalar) -> Array:
+        """A constant without dimensions."""
+        return np.array(x, DTYPES[type])
+
+    def stacked(self, parts: Sequence[Array]) -> Array:
+        """Arrays of one shape as one array."""
+        return np.stack(parts)
+
+    def whole_number(self, where: str, x: Value) -> int:
+        """The value of an int."""
+        return int(x)
+
+
+def jacobian(point: Point, values: Arrays, outputs: Arrays) -> Blocks:
+    """The derivative of each output by each of the inputs, by their names.
+
+    Forward when the inputs have fewer numbers than the outputs, else in reverse.
+    """
+    wide = sum(x.size for x in values.values()) > sum(x.size for x in outputs.values())
+    plain = Plain.of(point)
+    if plain is not None:
+        found = plain.rows(list(outputs)) if wide else plain.columns(list(values))
+        return {(o, n): found[o, n] for o in outputs for n in values}
+    return _by_rows(point, values, outputs) if wide else _by_columns(point, values, outputs)
+
+
+class Plain:
+    """A function with arguments that are plain buffers."""
+
+    def __init__(self, op: Op, arrays: Sequence[Array]) -> None:
+        self.op = op
+        self.arrays = [x.copy(order="C") if not x.flags.c_contiguous else x for x in arrays]
+        self.inputs = {b.path: i for i, b in enumerate(op.inputs) if op.floats[i]}
+        self.outputs = {b.path: i for i, b in enumerate(op.outputs) if op.float_outputs[i]}
+
+    @staticmethod
+    def of(point: Point) -> Plain | None:
+        """The function and its arguments, if they can be had so."""
+        try:
+            op, arrays = opened(
+                NumPyArrays(), point.f, dict(point.values), point.threads, point.float_type)
+        except (ArgumentTypeError, ArgumentValueError):
+            return None
+        return Plain(op, arrays)
+
+    def columns(self, names: Sequence[str]) -> Blocks:
+        """The Jacobian by inputs, in forward mode."""
+        op, blocks = self.op, dict[tuple[str, str], Value]()
+        for n in names:
+            i = self.inputs[n]
+            rates = [np.zeros_like(x) for x in self.arrays]
+            found = _along(op.forward, op.forward_inputs, self.arrays, rates, i)
+            for o, j in self.outputs.items():
+                at = op.forward_tangents[j]
+                assert at is not None
+                blocks[o, n] = _columns(found[at], self.arrays[i].shape)
+        return blocks
+
+    def rows(self, names: Sequence[str]) -> Blocks:
+        """The Jacobian by outputs, in reverse mode."""
+        op, blocks = self.op, dict[tuple[str, str], Value]()
+        seeds = self.seeds()
+        for o in names:
+            j = self.outputs[o]
+            found = _along(op.reverse, op.reverse_inputs, self.arrays, seeds, j)
+            for n, i in self.inputs.items():
+                blocks[o, n] = found[i].reshape((*seeds[j].shape, *self.arrays[i].shape))
+        return blocks
+
+    def seeds(self) -> list[Array]:
+        """A zero for each output."""
+        shapes = self.op.shapes(tuple(x.shape for x in self.arrays))
+        return [np.zeros(s, DTYPES[b.leaf.type]) for s, b in zip(shapes, self.op.outputs)]
+
+    def hessian(self, number: str, names: Sequence[str]) -> Blocks:
+        """The second derivatives of one number: forward over reverse."""
+        back, seeds = self.op.reverse, self.seeds()
+        seeds[self.outputs[number]][...] = 1
+        given = [(self.arrays if kind == PRIMAL else seeds)[k]
+                 for kind, k in self.op.reverse_inputs]
+        places = {k: at for at, (kind, k) in enumerate(self.op.reverse_inputs) if kind == PRIMAL}
+        rates = [np.zeros_like(x) for x in given]
+        blocks: Blocks = {}
+        for n in names:
+            i = self.inputs[n]
+            found = _along(back.forward, back.forward_inputs, given, rates, places[i])
+            for m in names:
+                at = back.forward_tangents[self.inputs[m]]
+                assert at is not None
+                blocks[m, n] = _columns(found[at], self.arrays[i].shape)
+        return blocks
+
+
+def _columns(found: Array, shape: tuple[int, ...]) -> Array:
+    """Derivatives along the unit directions of an input, its dimensions last."""
+    moved = np.moveaxis(found, 0, -1)
+    return np.array(moved.reshape((*moved.shape[:-1], *shape)), order="C")
+
+
+def _along(op: Op, sources: Sequence[Source], primals: Sequence[Array], others: Sequence[Array],
+           which: int) -> list[Array]:
+    """The outputs of a derivative for every unit direction of one tangent or adjoint."""
+    many = op.batched(tuple(s == (OTHER, which) for s in sources))
+    direction = others[which]
+    size = max(direction.size, 1)
+    fixed = op.shapes(tuple(
+        (primals if kind == PRIMAL else others)[k].shape for kind, k in sources))
+    step = max(1, AT_ONCE // max(size, sum(int(np.prod(s)) for s in fixed)))
+    parts: list[list[Array]] = []
+    for start in range(0, direction.size, step):
+        units = _units(direction, start, min(start + step, direction.size))
+        given = [units if s == (OTHER, which)
+                 else (primals if s[0] == PRIMAL else others)[s[1]] for s in sources]
+        parts.append(_run(many, given))
+    if not parts:
+        return [np.zeros((0, *s), DTYPES[b.leaf.type]) for s, b in zip(fixed, op.outputs)]
+    return parts[0] if len(parts) == 1 else [np.concatenate(p) for p in zip(*parts)]
+
+
+def _units(direction: Array, start: int, stop: int) -> Array:
+    """Some of the unit directions."""
+    units = np.zeros((stop - start, direction.size), direction.dtype)
+    units[np.arange(stop - start), np.arange(start, stop)] = 1
+    return units.reshape(-1, *direction.shape)
+
+
+def _run(op: Op, given: Sequence[Array]) -> list[Array]:
+    shapes = tuple(x.shape for x in given)
+    made = [np.empty(s, DTYPES[b.leaf.type]) for s, b in zip(op.shapes(shapes), op.outputs)]
+    op.run([x.ctypes.data for x in (*given, *made)], shapes)
+    return made
+
+
+# One direction after another.
+
+
+def directions(values: Arrays) -> Iterator[tuple[str, tuple[int, ...], Array]]:
+    """The unit vectors of several arrays, one after another, in one piece of memory each."""
+    for n, x in values.items():
+        unit = np.zeros_like(x)
+        for at in np.ndindex(x.shape):
+            unit[at] = 1
+            yield n, at, unit
+            unit[at] = 0
+
+
+def like(point: Point, name: str, direction: Array) -> Value:
+    """A direction in the form of the argument."""
+    if not direction.ndim:
+        return float(direction)
+    return direction if isinstance(point.values[name], np.ndarray) else list(direction)
+
+
+def _blocks(values: Arrays, outputs: Arrays) -> Blocks:
+    return {(o, n): np.zeros((*outputs[o].shape, *values[n].shape), outputs[o].dtype)
+            for o in outputs for n in values}
+
+
+def _by_columns(point: Point, values: Arrays, outputs: Arrays) -> Blocks:
+    blocks = _blocks(values, outputs)
+    for n, at, direction in directions(values):
+        found = point.pushed({n: like(point, n, direction)})
+        for o in outputs:
+            blocks[o, n][(..., *at)] = found[o][1]
+    return blocks
+
+
+def _by_rows(point: Point, values: Arrays, outputs: Arrays) -> Blocks:
+    blocks = _blocks(values, outputs)
+    for o, at, direction in directions(outputs):
+        found = point.pulled({o: copied(direction) if direction.ndim else 1.0})
+        for n in values:
+            blocks[o, n][at] = found[n]
+    return blocks
