@@ -17,9 +17,9 @@ from benchmarks.cases import Case
 from loma.host.course import compile as compile_loma
 
 PROGRAMS = Path(__file__).parent / "programs"
-ROUNDS = 25
-SLICE = 0.004
-"""Seconds that one sample lasts at least."""
+ROUNDS = 200
+SLICE = 0.0005
+"""Seconds that one sample lasts at least: short ones are less often interrupted."""
 FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
 
 
