@@ -17,6 +17,11 @@ class Affine:
     terms: Mapping[Var, int]
     offset: int
 
+    @property
+    def is_literal(self) -> bool:
+        """Whether it is a number."""
+        return not self.scale and not self.terms
+
     def plus(self, other: Affine, sign: int = 1) -> Affine:
         """The sum (or difference) of two."""
         terms = dict(self.terms)
@@ -64,7 +69,9 @@ def combined(op: Apply, forms: Sequence[Affine | None]) -> Affine | None:
             return f.plus(g, -1)
         case A.NEG, [Affine() as f]:
             return f.times(-1)
-        case A.MUL, [Affine() as f, Affine(0, {}, k)] | [Affine(0, {}, k), Affine() as f]:
-            return f.times(k)
+        case A.MUL, [Affine() as f, Affine() as g] if g.is_literal:
+            return f.times(g.offset)
+        case A.MUL, [Affine() as f, Affine() as g] if f.is_literal:
+            return g.times(f.offset)
     fixed = all(f is not None and f.scale == 0 for f in forms)
     return Affine(0, {op.out: 1}, 0) if fixed else None
