@@ -23,7 +23,7 @@ from loma.ad.split import Splitter
 from loma.backends.base import Backend
 from loma.backends.c import BACKEND as C
 from loma.backends.llvm import LLVM
-from loma.diagnostics import Diagnostic
+from loma.diagnostics import Diagnostic, Span
 from loma.frontend import load, no_collection, typed
 from loma.frontend.codes import derivatives
 from loma.frontend.errors import raise_all
@@ -45,7 +45,7 @@ from loma.ir.nodes import (
 )
 from loma.ir.traverse import is_parallel, regions, walk
 from loma.ir.types import F32, Scalar, TapeType
-from loma.opt import induction, outline, pipeline, promote, raise_accum, raise_loops
+from loma.opt import induction, inline, outline, pipeline, promote, raise_accum, raise_loops
 
 BACKENDS: Final[dict[str, Backend]] = {LLVM.name: LLVM, C.name: C}
 BEFORE_AD: Final = (*pipeline.BEFORE_AD, promote.promote_params, pipeline.simplify)
@@ -174,7 +174,9 @@ class _Derivation:
     def __init__(self, program: typed.Module, fast: bool, debug: bool = False) -> None:
         self.program = program
         self.fast = fast
-        core = lower(program, debug)
+        bodies = {name for name, f in program.functions.items() if f.thread}
+        kept = {d.primal for d in program.derivatives}
+        core = inline.inline_only(lower(program, debug), bodies, kept)
         self.module = core
         self.raw: dict[str, Function] = dict(core.functions)
         self.prepared: dict[str, Function] = {}
@@ -219,12 +221,16 @@ class _Derivation:
 
     def races(self) -> list[tuple[str, bool, Race]]:
         """The conflicts between the threads of the file's own kernels, and between the rounds of
-        its parallel loops, by function; whether that is a kernel.
+        its parallel loops, by function; whether that is a kernel. Those of a kernel are not told
+        again where it is launched.
         """
         own = [f for f in self.module.functions.values() if any(map(is_parallel, walk(f.body)))]
-        return [
-            (f.name, f.signature.simd, race) for f in own for race in races(self.prepare(f.name))
-        ]
+        found: dict[tuple[Span, Span], tuple[str, bool, Race]] = {}
+        for f in sorted(own, key=lambda f: not f.signature.simd):
+            for race in races(self.prepare(f.name)):
+                key = race.write.span, race.other.span
+                found.setdefault(key, (f.name, f.signature.simd, race))
+        return list(found.values())
 
     # Derivatives.
 

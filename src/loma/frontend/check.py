@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -23,6 +23,7 @@ from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import types as type_codes
 from loma.frontend.codes.syntax import DEPTH
 from loma.frontend.errors import Finding
+from loma.frontend.launches import Launches
 from loma.frontend.methods import lifted
 from loma.frontend.source import Source
 from loma.ir.derived import (
@@ -93,7 +94,8 @@ class Checker:
             self._derived(d, ())
         self._add_constructor()
         context = Context(self.types, self.signatures, self.findings, self._reverse(),
-                          methods=self.methods, instances=self.instances)
+                          methods=self.methods, launches=Launches(self.derivatives),
+                          instances=self.instances)
         functions: dict[str, typed.Function] = {}
         for job in self.instances.pending():
             f = job.function
@@ -102,7 +104,7 @@ class Checker:
             done = checker.function(f, self.signatures[f.name])
             if done is not None:
                 functions[f.name] = done
-        functions |= self._makers(context)
+        functions |= self._makers(context, functions)
         if any(CONSTRUCTOR in called for called in context.calls.values()):
             self.types.used_diff = True
         levels = 0 if self.findings else self._levels(context.calls)
@@ -110,7 +112,7 @@ class Checker:
         if self._differentiates() and CONSTRUCTOR not in functions:
             functions[CONSTRUCTOR] = self._constructor()
         requests = tuple([typed.Derivative(d.name, d.mode, d.primal, span=d.span)
-                          for d in self.derivatives.values()])
+                          for d in self.derivatives.values()] + list(context.launches.requests()))
         generated = self.instances.names - self.named.keys()
         if self.internal or generated:
             self.internal |= generated
@@ -118,9 +120,11 @@ class Checker:
         return typed.Module(self._all_structs(levels), functions, requests,
                             self.types.float_type, source.file, source.text, self.files)
 
-    def _makers(self, context: Context) -> dict[str, typed.Function]:
-        """The functions that constructors and powers of integers call."""
-        made: dict[str, typed.Function] = {}
+    def _makers(
+        self, context: Context, functions: Mapping[str, typed.Function]
+    ) -> dict[str, typed.Function]:
+        """The functions that constructors, powers of integers and launches of kernels call."""
+        made = context.launches.functions(functions, context.calls)
         for name, (kind, struct) in context.makers.items():
             if isinstance(struct, Scalar):
                 made[name] = integer_power(name, struct)

@@ -111,7 +111,7 @@ class Assignments(Parts):
             return None
         if isinstance(target, Item):
             return self._augment_item(s, target, value)
-        place = self._fixed(target)
+        place = self.fixed(target)
         done = self._stepped(s, place, value)
         if done is None or not self.fits_inferred(s, place, done):
             return None
@@ -135,18 +135,18 @@ class Assignments(Parts):
     ) -> typed.Stmt | None:
         """base[indices] operator= value, of a struct: the indices are evaluated once."""
         base, *indices = target.args
-        kept = (self._fixed(base), *(self._kept(i) for i in indices))
+        kept = (self.fixed(base), *(self._kept(i) for i in indices))
         found = self.item(target.node, kept)
         done = None if found is None else self._stepped(s, found, value)
         return None if done is None else self.stored_item(s, target.node, (*kept, done))
 
-    def _fixed(self, e: typed.Expr) -> typed.Expr:
+    def fixed(self, e: typed.Expr) -> typed.Expr:
         """The place, with indices that cost something evaluated once, ahead."""
         match e:
             case typed.Member(base, field, t):
-                return typed.Member(self._fixed(base), field, t, span=e.span)
+                return typed.Member(self.fixed(base), field, t, span=e.span)
             case typed.Index(base, index, t):
-                return typed.Index(self._fixed(base), self._kept(index), t, span=e.span)
+                return typed.Index(self.fixed(base), self._kept(index), t, span=e.span)
             case _:
                 return e
 

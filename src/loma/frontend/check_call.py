@@ -10,6 +10,7 @@ from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_fits import fits
 from loma.frontend.check_generic_calls import GenericCalls
+from loma.frontend.check_launch import Launch, threaded
 from loma.frontend.check_parallel import check_outputs
 from loma.frontend.check_places import is_memory, is_place, overlap
 from loma.frontend.check_scope import Context
@@ -50,6 +51,7 @@ class CallChecker(GenericCalls):
         super().__init__(context, simd)
         self.called = context.calls.setdefault(function, set())
         self.function_name = function
+        self.launching: Launch | None = None
         self.ready: dict[surface.Expr, typed.Expr | None] = {}
 
     def call(self, e: surface.Call) -> typed.Expr | None:
@@ -79,11 +81,12 @@ class CallChecker(GenericCalls):
         self, e: surface.Call, function: str, values: Sequence[typed.Expr | None], statement: bool
     ) -> typed.Call | None:
         """A call of a function of the file on operands that are checked already."""
+        e, function, values = threaded(self, e, function, values)
         self.called.add(function)
         signature = self.context.signatures[function]
         if signature is None:
             return None
-        if signature.simd:
+        if signature.simd and self.launching is None:
             self.report(codes.kernel_called(e))
         outputs = [f"`{a.name}`" for a, _ in paired(signature)
                    if a.direction is not Direction.IN]

@@ -11,6 +11,7 @@ from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_types import Types
 from loma.frontend.errors import Finding
+from loma.frontend.launches import Launches
 from loma.frontend.methods import Methods
 from loma.ir.nodes import Signature
 from loma.ir.types import Scalar, StructType
@@ -37,6 +38,7 @@ class Context:
     calls: dict[str, set[str]] = field(default_factory=dict)
     makers: dict[str, tuple[str, StructType | Scalar]] = field(default_factory=dict)
     methods: Methods = field(default_factory=Methods)
+    launches: Launches = field(default_factory=Launches)
     instances: Instances = field(kw_only=True)
 
     def maker(self, kind: str, made: StructType | Scalar) -> str:

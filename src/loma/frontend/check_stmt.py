@@ -8,6 +8,7 @@ from loma.diagnostics import Span
 from loma.frontend import check_stacks, surface, typed
 from loma.frontend.check_call import STATEMENTS
 from loma.frontend.check_construct import fill, fill_array
+from loma.frontend.check_launch import launch
 from loma.frontend.check_parallel import check_written
 from loma.frontend.check_places import is_place
 from loma.frontend.check_reduce import bounds, reduction
@@ -114,6 +115,8 @@ class FunctionChecker(StackChecker):
                 return self._jump(typed.Break(span=s.span), "break")
             case surface.Continue():
                 return self._jump(typed.Continue(span=s.span), "continue")
+            case surface.CallStmt(surface.Call() as call, threads) if threads is not None:
+                return launch(self, call, threads, s.span)
             case surface.CallStmt(call):
                 return self._call_statement(call, s.span)
             case surface.Assert(cond, message):

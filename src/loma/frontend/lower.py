@@ -40,6 +40,7 @@ def lower_function(f: Function, facts: Facts) -> core.Function:
             params.append(Var(symbol.name, argument.type))
     result = _result(f, params)
     walk = Loops(facts, shared_arguments(f.signature, f.params), result)
+    walk.thread = None if f.thread is None else params[f.params.index(f.thread)]
     body = _kernel(f, params, walk) if f.signature.simd else _body(f, params, walk)
     inside = any(isinstance(a.type, TapeType) or a.growable for a in f.signature.arguments)
     return core.Function(

@@ -37,7 +37,7 @@ class Loops(Statements):
         match s:
             case While():
                 self._while(s, exits)
-            case For(parallel=True):
+            case For(parallel=True) if Return not in self.facts.flow.leaves_block(s.body):
                 self._parallel(s, exits)
             case For():
                 go = self._flag(s.body, exits)

@@ -70,7 +70,9 @@ class Primal:
         return None
 
     def _once(self, operands: Sequence[Operand], thread: int) -> Operand:
-        frame = Frame(self._world, thread)
+        f = self._function
+        number = operands[f.params.index(f.thread)] if f.thread else thread
+        frame = Frame(self._world, number if isinstance(number, int) else thread)
         structs = self._world.structs
         for symbol, a, x in zip(
             self._function.params, self.signature.arguments, operands, strict=True

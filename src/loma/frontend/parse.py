@@ -13,7 +13,7 @@ from loma.frontend.codes.base import near
 from loma.frontend.constants import Constant, evaluate
 from loma.frontend.parse_class import ClassParser, without_docstring
 from loma.frontend.parse_expr import ARITHMETIC, DIRECTIONS
-from loma.frontend.parse_range import LARGEST, bounds, literal_int
+from loma.frontend.parse_range import LARGEST, bounds, launched, literal_int
 from loma.frontend.parse_text import message, printed
 from loma.ir.derived import Mode
 from loma.ir.nodes import Direction
@@ -263,10 +263,12 @@ class Parser(ClassParser):
                 not self.own_print
             ):
                 return (surface.Print(printed(self, value), span=span),)
+            value, count = launched(value, self.is_type)
             call = self.call(value)
             if isinstance(call, surface.Bad):
                 return (surface.BadStmt(span=span),)
-            return (surface.CallStmt(call, span=span),)
+            threads = None if count is None else self.expr(count)
+            return (surface.CallStmt(call, threads, span=span),)
         if isinstance(self.expr(value), surface.Bad):
             return (surface.BadStmt(span=span),)
         self.report(constructs.no_effect(span))

@@ -10,6 +10,7 @@ from loma.frontend import surface
 from loma.frontend.codes import constructs
 from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import syntax as codes
+from loma.frontend.codes.parallel import launch_form
 from loma.frontend.constants import Constant, evaluate
 from loma.frontend.errors import Finding
 from loma.frontend.parse_range import REDUCTIONS, reduction
@@ -241,6 +242,9 @@ class ExpressionParser:
             case ast.Attribute(base, name) if not bad:
                 return surface.MethodCall(self.expr(base), name, args, keywords, span=span)
             case ast.Name() | ast.Attribute():
+                return surface.Bad(span=span)
+            case ast.Subscript(ast.Name(kernel)):
+                self.report(launch_form(span, kernel))
                 return surface.Bad(span=span)
             case _:
                 self.report(constructs.callee(self.span(node.func)))

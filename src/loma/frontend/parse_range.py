@@ -1,9 +1,9 @@
-"""What loops and reductions run over: `range` with its bounds."""
+"""What loops, reductions and kernels run over: `range` with its bounds, the number of threads."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeAlias
 
 from loma.diagnostics import Span
@@ -74,3 +74,16 @@ def reduction(p: Reader, kind: str, node: ast.GeneratorExp, span: Span) -> surfa
         case [first, *_]:
             p.report(codes.reduction_form(p.span(first.iter), "runs over a `range`"))
     return surface.Bad(span=span)
+
+
+def launched(
+    node: ast.Call, is_type: Callable[[ast.expr], bool]
+) -> tuple[ast.Call, ast.expr | None]:
+    """k[n](...) as the call k(...), and the number of threads; another call as it is."""
+    match node.func:
+        case ast.Subscript(ast.Name() as kernel, count) if not (
+                isinstance(count, (ast.Tuple, ast.Slice)) or is_type(count)):
+            call = ast.Call(kernel, node.args, node.keywords)
+            return ast.copy_location(call, node), count
+        case _:
+            return node, None

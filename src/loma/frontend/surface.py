@@ -262,9 +262,10 @@ class Continue(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CallStmt(Node):
-    """A call as a statement."""
+    """A call as a statement; one with `threads` launches a kernel."""
 
     call: Call | MethodCall
+    threads: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -359,7 +359,8 @@ def values(text: Text) -> tuple[Expr, ...]:
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
     """A checked function; `params` are the symbols of signature.arguments, in order. What is not
-    `exported` is for other functions to call.
+    `exported` is for other functions to call. `thread` is the argument of a kernel's body that is
+    the number of the thread.
     """
 
     name: str
@@ -368,6 +369,7 @@ class Function:
     body: tuple[Stmt, ...]
     span: Span = field(default=NOWHERE, repr=False)
     exported: bool = True
+    thread: Symbol | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ budget; kernels are never called. Paths through views are composed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -52,6 +52,27 @@ def inline_calls(function: Function, module: Module, budget: int = BUDGET) -> Fu
 def run(function: Function, module: Module) -> Function:
     """The function with its calls inlined, as a pass."""
     return inline_calls(function, module)
+
+
+def inline_only(module: Module, names: Collection[str], kept: Collection[str]) -> Module:
+    """The module with calls of the given functions inlined, however large these are; those that
+    nothing calls any more are left out, but for what is `kept`.
+    """
+    if not names:
+        return module
+    graph = {f.name: callees(f) for f in module.functions.values()}
+    order, recursive = _bottom_up(graph)
+    fixed = recursive | (graph.keys() - set(names))
+    done = dict(module.functions)
+    inlined = replace(module, functions=done)
+    for name in order:
+        if any(callee in graph and callee not in fixed for callee in graph[name]):
+            inliner = _Inline(inlined, TINY, fixed, Counter())
+            inliner.fitting = dict.fromkeys(names, True)
+            done[name] = views.run(inliner.function(done[name]), inlined)
+    needed = {callee for f in done.values() for callee in callees(f)} | set(kept)
+    left = {n: f for n, f in done.items() if n not in names or n in needed}
+    return replace(module, functions=left)
 
 
 def callees(function: Function) -> dict[str, None]:

@@ -104,9 +104,9 @@ def same_output(call: surface.Call, span: Span, first: Span) -> Finding:
 
 
 def kernel_called(call: surface.Call) -> Finding:
-    """A kernel called from loma code.
+    """A kernel that is called without a number of threads.
 
-    A kernel runs once per thread, and only a host knows how many there are.
+    A kernel runs once per thread: `k[n](a)` runs it on `n` threads.
 
         @simd
         def k(a : Out[Array[float]]):
@@ -115,8 +115,8 @@ def kernel_called(call: surface.Call) -> Finding:
         def f(a : Out[Array[float]]):
             k(a)
     """
-    return finding("E0406", f"`{call.function}` is a kernel, which only the host launches",
-                   call.span, help="put the shared code into a function without `@simd`",
+    return finding("E0406", f"`{call.function}` is a kernel, which runs on a number of threads",
+                   call.span, help=f"write `{call.function}[n](...)`, with `n` threads",
                    kind=CallTypeMismatch, payload={"expr": call})
 
 

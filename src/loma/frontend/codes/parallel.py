@@ -73,3 +73,34 @@ def left(span: Span, word: str) -> Finding:
     return finding("E0904", f"`{word}` leaves a parallel loop", span,
                    "all of its rounds run, in no order",
                    "use `range` for a loop that ends early, or `continue` to end a round")
+
+
+def launch_form(span: Span, kernel: str) -> Finding:
+    """A launch of a kernel that is no statement, or has several numbers of threads.
+
+    `k[n](...)` stands on a line of its own. A kernel has no value; there is one number of threads.
+
+        @simd
+        def k(a : Out[Array[float]]):
+            a[thread_id()] = 1.0
+
+        def f(a : Out[Array[float]], n : In[int]) -> float:
+            return k[n](a)
+    """
+    return finding("E0905", "this is not how a kernel is launched", span,
+                   help=f"write `{kernel}[n](...)`, with `n` threads, on a line of its own")
+
+
+def not_a_kernel(span: Span, name: str) -> Finding:
+    """A launch of something that is no kernel.
+
+    `f[n](...)` runs a function with `@simd` on `n` threads.
+
+        def g(a : Out[Array[float]]):
+            a[0] = 1.0
+
+        def f(a : Out[Array[float]], n : In[int]):
+            g[n](a)
+    """
+    return finding("E0906", f"`{name}` is not a kernel", span,
+                   help=f"mark it with `@simd`, or call it, `{name}(...)`")
