@@ -10,6 +10,7 @@ from random import Random
 
 from properties import stacks
 from properties.expressions import float_expr
+from properties.grids import helpers
 from properties.methods import write_methods
 from properties.scope import FLOAT, INT, LENGTH, Callee, Formal, Scope, Variable, spelled
 from properties.statements import Page, Writer
@@ -37,6 +38,7 @@ FEATURES = frozenset(
         "methods",
         "tuples",
         "stacks",
+        "grids",
     }
 )
 
@@ -100,6 +102,7 @@ class Generator:
             self.kernel()
         else:
             self.function()
+        self.page.lines += helpers(self.page.lines)
         return Program(
             self.seed, "\n".join(self.page.lines) + "\n", self.structs, tuple(self.entries)
         )

@@ -17,6 +17,7 @@ from properties.expressions import (
     literal,
     operand,
 )
+from properties.grids import grid
 from properties.rounds import parallel_loop
 from properties.scope import FLOAT, INT, LENGTH, Place, Scope, Variable, spelled
 
@@ -68,6 +69,8 @@ class Writer(Caller):
             if s.loops < MAX_LOOPS:
                 choices += [(self.counted_while, 2), (self.data_while, 1), (self.for_loop, 2)]
                 choices += [(partial(parallel_loop, self), 2)]
+            if "grids" in self.features:
+                choices += [(partial(grid, self), 2)]
             if "early_return" in self.features and not s.kernel:
                 choices += [(self.early_return, 1)]
         writers, weights = zip(*choices, strict=True)

@@ -33,7 +33,8 @@ class Interface:
         structs = [[s.name, [[n, _encode(t)] for n, t in s.members]] for s in self.structs.values()]
         signatures = {
             name: [
-                [[a.name, _encode(a.type), a.direction.value] for a in s.arguments],
+                [[a.name, _encode(a.type), a.direction.value, a.shape, a.hidden]
+                 for a in s.arguments],
                 None if s.result is None else _encode(s.result), s.simd]
             for name, s in self.signatures.items()}
         return json.dumps([structs, signatures]).encode()
@@ -48,9 +49,12 @@ class Interface:
         return Interface(table, {name: _signature(*s) for name, s in signatures.items()})
 
 
-def _signature(arguments: list[tuple[str, Json, str]], result: Json, simd: bool) -> Signature:
+def _signature(
+    arguments: list[tuple[str, Json, str, list[str | int], bool]], result: Json, simd: bool
+) -> Signature:
     return Signature(
-        tuple(Argument(name, _decode(t), Direction(d)) for name, t, d in arguments),
+        tuple(Argument(name, _decode(t), Direction(d), shape=tuple(shape), hidden=hidden)
+              for name, t, d, shape, hidden in arguments),
         None if result is None else _decode(result), simd)
 
 

@@ -12,7 +12,6 @@ from loma.frontend.check_shapes import (
     as_view,
     compare,
     inner_sizes,
-    leaf,
     literal,
     number,
     shape_of,
@@ -25,7 +24,8 @@ from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import types as type_codes
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.prims import arithmetic as prims
-from loma.ir.types import I32, ArrayType, Scalar, TapeType, Type, type_text
+from loma.ir.signature_text import argument_type_text
+from loma.ir.types import I32, ArrayType, Scalar, TapeType, Type
 
 Names = tuple[str | int, ...]
 
@@ -111,7 +111,7 @@ class Sized(Views):
     def wanted(self, a: Argument) -> str:
         """The type of an argument, for messages."""
         if a.shape:
-            return argument_text(a, self.context.float_type)
+            return argument_type_text(a, self.context.float_type)
         return self.named(a.type, a.growable)
 
     def named(self, t: Type | None, growable: bool) -> str:
@@ -163,7 +163,7 @@ class Sized(Views):
                 self.types.text(value.type)))
             return
         self.report(codes.shape_mismatch(
-            e, value.span, argument.name, argument_text(argument, self.context.float_type),
+            e, value.span, argument.name, argument_type_text(argument, self.context.float_type),
             self.shown(value)))
 
     def _literals(
@@ -252,12 +252,3 @@ def _peeled(element: Type, given: int, wanted: int) -> Type | None:
         element = element.element
     return element if wanted >= given else None
 
-
-def argument_text(a: Argument, float_type: Scalar) -> str:
-    """The type of an argument, sizes included."""
-    assert isinstance(a.type, ArrayType), "an array"
-    if not a.shape:
-        return type_text(a.type, float_type)
-    inner = [literal(n) for n in inner_sizes(a.type.element, a.span)]
-    sizes = [f'"{n}"' if isinstance(n, str) else str(n) for n in (*a.shape, *inner)]
-    return f"Array[{type_text(leaf(a.type.element), float_type)}, {', '.join(sizes)}]"

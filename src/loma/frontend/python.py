@@ -102,7 +102,7 @@ def placed(text: str, name: str, line: int) -> str:
 
 
 def _definition(source: Source, findings: list[Finding]) -> ast.FunctionDef:
-    """The function's tree, with annotations that are strings opened and named sizes dropped."""
+    """The function's tree: annotations that are strings are opened, names of inner sizes go."""
     body = read(source, findings).body
     raise_all(findings, source.text)
     if body and isinstance(body[0], ast.If):
@@ -198,16 +198,26 @@ class _Opener(ast.NodeTransformer):
 
 
 class _Unsized(ast.NodeTransformer):
+    """Drops the named sizes of arrays that other arrays point to."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+
     def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
-        if _sized(node) is not None and isinstance(node.slice, ast.Tuple):
+        self.depth += 1  # the direction, the array, an array inside
+        if self.depth > 2 and _sized(node) is not None and isinstance(node.slice, ast.Tuple):
             node.slice = node.slice.elts[0]
         self.generic_visit(node)
+        self.depth -= 1
         return node
 
 
 def _bound(node: ast.FunctionDef) -> set[str]:
     """The function's own names."""
     found = {a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+    found |= {part.value for a in _annotations(node) if a.annotation is not None
+              for part in ast.walk(a.annotation)
+              if isinstance(part, ast.Constant) and isinstance(part.value, str)}
     for part in ast.walk(node):
         match part:
             case ast.Assign(targets):

@@ -8,13 +8,14 @@ of two dimensions.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, is_dataclass
 from numbers import Integral, Real
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, Final, assert_never
 
 import numpy as np
 
+from loma.host.blocks import Block, Child
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError, CopyWarning, depth
 from loma.host.values import (
     Value,
@@ -35,7 +36,6 @@ from loma.ir.types import (
     type_text,
 )
 
-Child: TypeAlias = "Block | list[Child] | dict[str, Child] | None"  # arrays behind pointers
 SCALARS: Final[dict[Scalar, np.dtype[Any]]] = {
     Scalar.BOOL: np.dtype(np.int32), Scalar.I32: np.dtype(np.int32),
     Scalar.I64: np.dtype(np.int64), Scalar.F32: np.dtype(np.float32),
@@ -43,51 +43,18 @@ SCALARS: Final[dict[Scalar, np.dtype[Any]]] = {
 POINTER: Final = np.dtype(np.uintp)
 
 
-@dataclass(slots=True)
-class Block:
-    """The memory of one array: what the user gave or gets, the memory, what it points to."""
-
-    value: Value
-    memory: np.ndarray[Any, Any]
-    children: list[Child] | None = None
-
-    @property
-    def address(self) -> int:
-        """Where the memory starts."""
-        return self.memory.ctypes.data if self.memory.size else 0
-
-    def all(self) -> Iterator[np.ndarray[Any, Any]]:
-        """The memory, and that of all arrays behind pointers."""
-        yield self.memory
-        yield from reached(self.children)
-
-
-def reached(child: Child | list[Child]) -> Iterator[np.ndarray[Any, Any]]:
-    """The memory of all arrays behind pointers."""
-    match child:
-        case Block():
-            yield from child.all()
-        case list():
-            for c in child:
-                yield from reached(c)
-        case dict():
-            for c in child.values():
-                yield from reached(c)
-        case None:
-            pass
-
-
 @dataclass(frozen=True)
 class Converter:
     """Converts between Python values and memory for one program.
 
-    `classes` are the user's classes by struct.
+    `classes` are the user's classes by struct, `shapes` the sizes of arguments of named size.
     """
 
     function: str
     structs: Structs
     float_type: Scalar
     classes: Mapping[str, type] = field(default_factory=dict)
+    shapes: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
     dtypes: dict[Type, np.dtype[Any]] = field(default_factory=dict)
     tuples: dict[str, Callable[..., Value]] = field(default_factory=dict)
 
@@ -208,14 +175,19 @@ class Converter:
                 help = f"convert it with `.astype(np.{base.name})`"
             raise ArgumentTypeError(
                 f"{self._at(where)} must be {self.wanted(t)}, not {described(x)}", help)
-        if x.ndim != 1 + len(inner):
-            help = "`.ravel()` makes it one-dimensional" if x.ndim and not inner else ""
-            raise ArgumentTypeError(
-                f"{self._at(where)} must be {self.wanted(t)}, not {described(x)}", help)
-        size = () if t.size is None else (t.size,)
-        if x.shape[1:] != inner or (size and x.shape[0] != t.size):
+        sizes = (*self.shapes.get(where, (t.size,)), *inner)
+        if x.ndim != len(sizes):
+            self.refuse(x, t, where)
+        if any(isinstance(n, int) and n != found for n, found in zip(sizes, x.shape)):
             raise ArgumentValueError(
-                f"{self._at(where)} must be {self.wanted(t)}, not {described(x)}")
+                f"{self._at(where)} must be {self.wanted(t, where)}, not {described(x)}")
+
+    def refuse(self, x: Value, t: ArrayType, where: str) -> None:
+        """Raises for an array of another number of dimensions."""
+        one = len(self.shapes.get(where, (t.size,))) == 1 and not self.dtype(t.element).shape
+        help = "`.ravel()` makes it one-dimensional" if np.ndim(x) and one else ""
+        raise ArgumentTypeError(
+            f"{self._at(where)} must be {self.wanted(t, where)}, not {described(x)}", help)
 
     def _check_writable(self, x: np.ndarray[Any, Any], fits: bool, where: str) -> None:
         if not x.flags.writeable:
@@ -347,7 +319,8 @@ class Converter:
                 return {m: self.zeros(mt, given[m], f"{where}.{m}")
                         for m, mt in self.structs[name].members}
             case ArrayType(element) if self.flat(element):
-                return np.zeros(np.shape(like)[: 1 + len(self.dtype(element).shape)],
+                dimensions = len(self.shapes.get(where, (None,)))
+                return np.zeros(np.shape(like)[: dimensions + len(self.dtype(element).shape)],
                                 self.dtype(element).base)
             case ArrayType(ArrayType(inner)) if isinstance(like, np.ndarray) and like.ndim > 1:
                 return np.zeros(like.shape, self.dtype(inner).base)
@@ -358,8 +331,8 @@ class Converter:
             case _:
                 assert_never(t)
 
-    def empty(self, t: Type, length: int | None, where: str) -> Value:
-        """Zeros of a type; `length` is that of an array that has none of its own."""
+    def empty(self, t: Type, shape: tuple[int, ...] | None, where: str) -> Value:
+        """Zeros of a type; `shape` is that of an array that has no size of its own."""
         match t:
             case Scalar():
                 return 0
@@ -367,10 +340,10 @@ class Converter:
                 return {m: self.empty(mt, None, f"{where}.{m}")
                         for m, mt in self.structs[name].members}
             case ArrayType(element, size):
-                count = length if size is None else size
-                if count is not None and self.flat(element):
+                outer = shape if size is None else (size,)
+                if outer is not None and self.flat(element):
                     dtype = self.dtype(element)
-                    return np.zeros((count, *dtype.shape), dtype.base)
+                    return np.zeros((*outer, *dtype.shape), dtype.base)
             case TapeType():
                 pass
             case _:
@@ -379,7 +352,7 @@ class Converter:
             f"{self._at(where)} has no length that could be known: pass an array to write to, "
             f"`{where.split('.')[0]}=...`")
 
-    def wanted(self, t: ArrayType) -> str:
+    def wanted(self, t: ArrayType, where: str = "") -> str:
         """What an argument of an array type must be, in words."""
         element = t.element
         if not self.flat(element):
@@ -388,7 +361,8 @@ class Converter:
                 return f"a list of {SCALARS[inner].name} arrays, or an array of two dimensions"
             return f"a list for `{self.text(t)}`"
         dtype = self.dtype(element)
-        shape = ("n" if t.size is None else str(t.size), *map(str, dtype.shape))
+        outer = self.shapes.get(where, ("n" if t.size is None else t.size,))
+        shape = (*map(str, outer), *map(str, dtype.shape))
         kind = dtype.base.name if dtype.base.names is None else fields_text(dtype.base)
         if len(shape) == 1:
             length = "" if t.size is None else f" of length {t.size}"

@@ -12,10 +12,12 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from loma.host.arguments import Given
-from loma.host.arrays import Block, Child, Converter, reached
+from loma.host.arrays import Converter
+from loma.host.blocks import Block, Child, reached
 from loma.host.description import Code, Description
 from loma.host.marshal import ctypes_structs, ctypes_type
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError
+from loma.host.shapes import Sizes
 from loma.host.stopped import raise_stopped
 from loma.host.values import Value, named_tuple, number_of
 from loma.ir.nodes import Argument, Direction
@@ -57,7 +59,8 @@ class Instance:
 
     def __post_init__(self) -> None:
         d = self.description
-        self.convert = Converter(self.name, d.structs, d.float_type, self.classes)
+        shapes = {a.name: a.shape for a in d.signature.written if a.shape}
+        self.convert = Converter(self.name, d.structs, d.float_type, self.classes, shapes)
 
     @cached_property
     def ctypes_classes(self) -> dict[str, Any]:
@@ -114,9 +117,13 @@ class Instance:
 
     def operands(self, values: Given, threads: int | None) -> list[Operand]:
         """Every argument as memory, all checked; nothing is written."""
-        self._check_sizes(values)
+        sizes = Sizes(self.name, self.description, self.convert, values)
+        sizes.check()
         made: list[Operand] = []
         for i, a in enumerate(self.description.signature.arguments):
+            if a.hidden:
+                made.append(Operand(a, sizes.value(a)))
+                continue
             supplied = a.name in values
             x = values[a.name] if supplied else self.output(a, values, threads)
             made.append(self._operand(a, x, supplied, i in self.code.writes))
@@ -128,16 +135,19 @@ class Instance:
         like = self.description.facts.like.get(a.name)
         if like is not None and like in values:
             return self.convert.zeros(a.type, values[like], a.name)
-        length: int | None = None
+        shape: tuple[int, ...] | None = None
         if isinstance(a.type, ArrayType) and a.type.size is None:
-            length = self._length(a, values, threads)
-        return self.convert.empty(a.type, length, a.name)
+            shape = self._shape(a, values, threads)
+        return self.convert.empty(a.type, shape, a.name)
 
-    def _length(self, a: Argument, values: Given, threads: int | None) -> int | None:
-        for size in self.description.facts.sizes.get(a.name, ())[:1]:
-            if size is not None:
-                return self._named_sizes(values).get(size, (None, ""))[0]
-        return self.thread_count(values, threads) if self.description.signature.simd else None
+    def _shape(self, a: Argument, values: Given, threads: int | None) -> tuple[int, ...] | None:
+        """The sizes of an output that have no number of their own."""
+        if any(self.description.facts.sizes.get(a.name, ())[:1]) or a.shape:
+            return Sizes(self.name, self.description, self.convert, values).shape(a)
+        if not self.description.signature.simd:
+            return None
+        count = self.thread_count(values, threads)
+        return None if count is None else (count,)
 
     def _operand(self, a: Argument, x: Value, supplied: bool, written: bool) -> Operand:
         writes = written or a.direction is not Direction.IN
@@ -227,39 +237,6 @@ class Instance:
             f"`{self.name}` indexes inputs of different lengths by `thread_id()`: {shown}",
             f"write `{self.name}[n](...)`")
 
-    def _named_sizes(self, values: Given) -> dict[str, tuple[int, str]]:
-        """The sizes that have names, each with the argument that tells it first."""
-        arguments = {a.name: a for a in self.description.signature.arguments}
-        found: dict[str, tuple[int, str]] = {}
-        names = {s for sizes in self.description.facts.sizes.values() for s in sizes if s}
-        for size in names:
-            a = arguments.get(size)
-            if a is not None and _is_int(a.type) and size in values:
-                number = self.convert.number(values[size], Scalar.I64, size)
-                found[size] = (int(number), size)
-        for name, sizes in self.description.facts.sizes.items():
-            if name in values:
-                for label, length in zip(sizes, _shape(values[name])):
-                    if label is not None:
-                        found.setdefault(label, (length, name))
-        return found
-
-    def _check_sizes(self, values: Given) -> None:
-        """Refuses arrays whose dimensions of one name differ."""
-        if not self.description.facts.sizes:
-            return
-        known = self._named_sizes(values)
-        for name, sizes in self.description.facts.sizes.items():
-            if name not in values:
-                continue
-            for size, length in zip(sizes, _shape(values[name])):
-                if size is None or known[size][0] == length:
-                    continue
-                other, teller = known[size]
-                raise ArgumentValueError(
-                    f"`{self.name}`: argument `{name}` must have length {other}, which is "
-                    f"`{size}` by argument `{teller}`, not {length}")
-
     def _check_overlap(self, operands: list[Operand]) -> None:
         """Refuses memory that is written and overlaps other memory, unless both are the same."""
         spans = [_spans(o) for o in operands]
@@ -279,12 +256,6 @@ class Instance:
                         f"`{self.name}`: argument `{o.argument.name}` is written, and its memory "
                         f"{'is' if meet == 'same' else 'overlaps'} that of argument "
                         f"`{other.argument.name}`")
-
-
-def _shape(x: Value) -> tuple[int, ...]:
-    if isinstance(x, list | tuple) and x and hasattr(x[0], "__len__"):
-        return (len(x), len(x[0]))
-    return tuple(np.shape(x))
 
 
 def _spans(o: Operand) -> list[Span]:
@@ -334,6 +305,3 @@ def one_dimensional(t: Type) -> bool:
     """Whether the type is that of arrays of numbers."""
     return isinstance(t, ArrayType) and isinstance(t.element, Scalar)
 
-
-def _is_int(t: Type) -> bool:
-    return isinstance(t, Scalar) and t.is_int

@@ -16,7 +16,8 @@ from loma.host.marshal import SCALARS, CType, bind, ctypes_structs, ctypes_type
 from loma.host.plain import Plain, fitted, zeroed
 from loma.host.printing import connected
 from loma.ir.nodes import Argument, Direction, Signature
-from loma.ir.types import ArrayType, Scalar, Structs, StructType, TapeType, Type, type_text
+from loma.ir.signature_text import signature_text
+from loma.ir.types import ArrayType, Scalar, Structs, StructType, TapeType, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,15 +177,6 @@ def _common_length(name: str, signature: Signature, data: dict[str, Plain]) -> i
         why = "its arrays differ in length" if lengths else "it was given no array"
         raise CallError(f"`{name}` is a kernel and {why}: say how many threads run with --threads")
     return lengths.pop()
-
-
-def signature_text(name: str, signature: Signature) -> str:
-    """A signature as a person would write it."""
-    shown = ", ".join(
-        f"{a.name} : {a.direction.value}[{type_text(a.type)}]" for a in signature.arguments
-    )
-    arrow = "" if signature.result is None else f" -> {type_text(signature.result)}"
-    return f"{name}({shown}){arrow}"
 
 
 def outputs(signature: Signature, outcome: Outcome) -> list[tuple[Argument, Plain]]:

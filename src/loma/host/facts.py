@@ -42,7 +42,7 @@ def facts(program: typed.Module, name: str, sizes: Mapping[str, Sizes]) -> Facts
     """The facts about a function or derivative; `sizes` are those of the written functions."""
     found = request_of(program, name)
     if isinstance(found, typed.Function):
-        return Facts(tuple(indexed(found)), {}, sizes.get(name, {}))
+        return Facts(tuple(indexed(found)), {}, {**named(found.signature), **sizes.get(name, {})})
     inner = facts(program, found.primal, sizes)
     match found.mode:
         case Mode.FORWARD:
@@ -51,11 +51,17 @@ def facts(program: typed.Module, name: str, sizes: Mapping[str, Sizes]) -> Facts
             return _reverse(inner, signature_of(program, found.primal))
 
 
+def named(signature: Signature) -> Sizes:
+    """The names of the sizes of the arguments."""
+    return {a.name: tuple([n if isinstance(n, str) else None for n in a.shape])
+            for a in signature.written if any(isinstance(n, str) for n in a.shape)}
+
+
 def pairs(signature: Signature) -> dict[str, str]:
     """For each argument of a function, the name of its adjoint in the reverse derivative."""
     rest = iter(reverse_signature(signature).arguments)
     found: dict[str, str] = {}
-    for a in signature.arguments:
+    for a in signature.written:
         if a.direction is not Direction.OUT:
             next(rest)
         found[a.name] = next(rest).name
@@ -64,8 +70,8 @@ def pairs(signature: Signature) -> dict[str, str]:
 
 def _reverse(inner: Facts, signature: Signature) -> Facts:
     adjoint = pairs(signature)
-    kept = {a.name for a in signature.arguments if a.direction is not Direction.OUT}
-    inputs = [a.name for a in signature.arguments if a.direction is Direction.IN]
+    kept = {a.name for a in signature.written if a.direction is not Direction.OUT}
+    inputs = [a.name for a in signature.written if a.direction is Direction.IN]
 
     def both(names: Iterable[str]) -> list[str]:
         return [x for n in names for x in ([n, adjoint[n]] if n in kept else [adjoint[n]])]
@@ -87,13 +93,27 @@ def indexed(f: typed.Function) -> list[str]:
     found: dict[str, None] = {}
     for n in nodes(f.body):
         match n:
-            case typed.Index(typed.Name(base), typed.ThreadId()) if base in f.params:
-                found[base.name] = None
-            case typed.Index(typed.Name(base), typed.Name(at)) if base in f.params and at in plain:
+            case typed.Index(typed.Name(base), index, _, at) | typed.View(
+                typed.Name(base), index, _, _, at
+            ) if base in f.params and _by_thread(base, index, at, plain):
                 found[base.name] = None
             case _:
                 pass
     return list(found)
+
+
+def _by_thread(
+    base: typed.Symbol, index: typed.Expr, at: typed.At, plain: set[typed.Symbol]
+) -> bool:
+    """Whether the first index into an array is the thread's number."""
+    if at:
+        index, size = at[0]
+        if size is not base.shape[0]:
+            return False
+    elif base.shape:
+        return False
+    return isinstance(index, typed.ThreadId) or (
+        isinstance(index, typed.Name) and index.symbol in plain)
 
 
 def _thread_numbers(f: typed.Function) -> set[typed.Symbol]:

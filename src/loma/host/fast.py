@@ -80,7 +80,7 @@ def _groups(f: Instance, index: dict[str, int]) -> dict[str, list[int]]:
             if size is not None:
                 groups.setdefault(size, []).append(index[name])
     for size, members in groups.items():
-        if size in index:
+        if size in index and not f.description.signature.arguments[index[size]].hidden:
             members.insert(0, index[size])
     return groups
 
@@ -89,6 +89,12 @@ def _slot(f: Instance, i: int, index: dict[str, int], groups: dict[str, list[int
           threads: list[int]) -> Slot | None:
     """One argument, if it is a number or an array of numbers."""
     a = f.description.signature.arguments[i]
+    if a.hidden:
+        told = [m for m in groups.get(a.name, ()) if m != i and f.description.signature.arguments[
+            m].direction is not Direction.OUT]
+        return Slot(Scalar.I32, a.direction, False, length=told[0], hidden=True) if told else None
+    if len(a.shape) > 1:
+        return None
     written = a.direction is not Direction.IN or i in f.code.writes
     if isinstance(a.type, Scalar):
         return None if a.direction is Direction.INOUT else Slot(a.type, a.direction, False)

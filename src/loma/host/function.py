@@ -33,8 +33,9 @@ from loma.host.refusals import ArgumentTypeError
 from loma.host.values import Value
 from loma.ir.derived import Mode
 from loma.ir.nodes import Direction, Signature
+from loma.ir.signature_text import signature_text
 from loma.ir.text import module_text
-from loma.ir.types import F32, F64, Scalar, type_text
+from loma.ir.types import F32, F64, Scalar
 
 WARM: Final = 3  # calls from which on a kind of call is compiled as such
 
@@ -137,7 +138,7 @@ class Function:
         """A call, with a number of threads if that is given."""
         program = self.program
         signature = self.describe(program.fixed_type or self._usual).signature
-        values = given(program.name, signature.arguments, args, kwargs)
+        values = given(program.name, signature.written, args, kwargs)
         if (call := door(values)) is not None:
             return call(self, values, threads)
         instance = self.instance(self.real_type(values))
@@ -187,7 +188,7 @@ class Function:
     def map(self, *args: Value, **kwargs: Value) -> Value:
         """The function on each element of arrays; arguments are broadcast as NumPy does it."""
         signature = self.signature
-        values = given(self.name, signature.arguments, args, kwargs)
+        values = given(self.name, signature.written, args, kwargs)
         names_, flat, shape = spread(self.name, signature, values)
         kernel = self._maps.get(names_)
         if kernel is None:
@@ -280,11 +281,7 @@ class Launch:
 
 def shown(name: str, signature: Signature, float_type: Scalar = F64) -> str:
     """A function's head as loma text."""
-    args = ", ".join(f"{a.name}: {a.direction.value}[{type_text(a.type, float_type)}]"
-                     for a in signature.arguments)
-    result = signature.result
-    arrow = "" if result is None else f" -> {type_text(result, float_type)}"
-    return f"{name}({args}){arrow}"
+    return signature_text(name, signature, float_type, ": ")
 
 
 # The ways to make one.

@@ -19,7 +19,7 @@ def mapped(primal: Definition, name: str, signature: Signature, arrays: tuple[st
     """The kernel that calls a function for each element of the named arguments."""
     outputs = [a for a in signature.arguments if a.direction is Direction.OUT]
     if signature.simd or (outputs and signature.result is not None) or any(
-            a.direction is Direction.INOUT for a in signature.arguments):
+            a.direction is Direction.INOUT or a.shape for a in signature.arguments):
         raise ArgumentTypeError(
             f"`{name}.map` is for functions that return a value, or write `Out` arguments only",
             "write a kernel with `@loma.kernel`")

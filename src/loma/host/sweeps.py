@@ -54,7 +54,7 @@ class Point:
     def at(f: Target, args: tuple[Value, ...], kwargs: Mapping[str, Value]) -> Point:
         """The point that the arguments of a call name."""
         function, threads = opened(f)
-        values = given(function.name, function.signature.arguments, args, kwargs)
+        values = given(function.name, function.signature.written, args, kwargs)
         return Point(function, values, threads)
 
     @cached_property
@@ -86,7 +86,7 @@ class Point:
     def float_inputs(self) -> list[Argument]:
         """The inputs that have derivatives."""
         structs = self.instance.description.structs
-        return [a for a in self.signature.arguments
+        return [a for a in self.signature.written
                 if a.direction is not Direction.OUT and has_float(a.type, structs)]
 
     def outputs(self) -> dict[str, Type]:
@@ -94,7 +94,7 @@ class Point:
         found: dict[str, Type] = {}
         if self.signature.result is not None:
             found[RESULT] = self.signature.result
-        found |= {a.name: a.type for a in self.signature.arguments if a.direction in WRITTEN}
+        found |= {a.name: a.type for a in self.signature.written if a.direction in WRITTEN}
         return found
 
     def float_outputs(self) -> dict[str, Type]:
@@ -107,14 +107,14 @@ class Point:
     def evaluated(self) -> Outputs:
         """Every output; the caller's memory is not written."""
         private = {
-            a.name: copied(self.values[a.name]) for a in self.signature.arguments
+            a.name: copied(self.values[a.name]) for a in self.signature.written
             if a.direction in WRITTEN and a.name in self.values}
         return self.instance.evaluate({**self.values, **private}, self.threads)
 
     def pulled(self, seeds: Mapping[str, Value]) -> Outputs:
         """The adjoints of the inputs, by their names, from those of the outputs (absent: zero)."""
         adjoint, values = pairs(self.signature), dict[str, Value]()
-        for a in self.signature.arguments:
+        for a in self.signature.written:
             if a.direction is not Direction.OUT:
                 values[a.name] = self.values[a.name]
             if a.direction is not Direction.IN:
@@ -124,7 +124,7 @@ class Point:
         sweep = rev_diff(self.f)
         instance = sweep.instance(self.float_type)
         if self.signature.result is not None:
-            last = instance.description.signature.arguments[-1].name
+            last = instance.description.signature.written[-1].name
             seed = seeds.get(RESULT)
             values[last] = self.zero_result() if seed is None else seed
         found = instance.evaluate(values, self.count)
@@ -146,7 +146,7 @@ class Point:
         instance = fwd_diff(self.f).instance(self.float_type)
         duals = Duals(self.convert, instance.convert)
         values: Given = {}
-        for a in self.signature.arguments:
+        for a in self.signature.written:
             if a.name in self.values:
                 values[a.name] = duals.joined(
                     a.type, self.values[a.name], tangents.get(a.name), a.name)

@@ -166,7 +166,7 @@ def _second(point: Point, tangents: Mapping[str, Value]) -> Outputs:
     """The derivative of the gradient along a direction."""
     sweep = rev_diff(point.f)
     number = _number(point)
-    arguments = sweep.describe(point.float_type).signature.arguments
+    arguments = sweep.describe(point.float_type).signature.written
     from loma.host.facts import pairs
 
     adjoint = pairs(point.signature)
@@ -175,7 +175,7 @@ def _second(point: Point, tangents: Mapping[str, Value]) -> Outputs:
         values[arguments[-1].name] = 1.0
     else:
         values[adjoint[number]] = 1.0
-    for a in point.signature.arguments:
+    for a in point.signature.written:
         if a.name != number and adjoint[a.name] not in values and a.name in point.outputs():
             values.pop(a.name, None)
             values[adjoint[a.name]] = point.zeros_of(a)
@@ -212,7 +212,7 @@ def _selected(point: Point, wrt: Wrt) -> list[Argument]:
     known = {a.name: a for a in inputs}
     for n in names:
         if n not in known:
-            every = {a.name for a in point.signature.arguments}
+            every = {a.name for a in point.signature.written}
             what = "has no float part" if n in every else "is no argument"
             raise ArgumentTypeError(
                 f"`wrt` names `{n}`, which {what} of `{point.f.name}`",

@@ -79,13 +79,14 @@ def load_call(code: bytes) -> tuple[int, object]:
 
 def text(shape: Shape, triple: str) -> str:
     """The LLVM text of the function that Python calls."""
-    inputs = [s.direction is not Direction.OUT for s in shape.slots]
+    inputs = [s.direction is not Direction.OUT and not s.hidden for s in shape.slots]
+    every = [not s.hidden for s in shape.slots]
     parts = [f'target triple = "{triple}"', HEAD, *_Call(shape, inputs, NAME + "_short").lines()]
-    few, all_ = sum(inputs), len(inputs)
+    few, all_ = sum(inputs), sum(every)
     full = NAME + "_short"
     if few < all_:
         full = NAME + "_full"
-        parts += _Call(shape, [True] * all_, full).lines()
+        parts += _Call(shape, every, full).lines()
     parts.append(f"""
 define ptr @{NAME}(ptr %self, ptr %args, i64 %n) nounwind {{
   %few = icmp eq i64 %n, {few}
@@ -192,21 +193,20 @@ class _Call:
         kind = self._load("ptr", x, TYPE)
         self._need(self._value(f"icmp eq ptr {kind}, {self._table(1)}"))
         descr = self._load("ptr", x, DESCR)
-        number = self._load("i32", descr, NUMBER)
-        order = self._load("i8", descr, ORDER)
-        flags = self._load("i32", x, FLAGS)
-        rank = self._load("i32", x, RANK)
         wanted = WRITABLE if slot.written else READABLE
-        masked = self._value(f"and i32 {flags}, {wanted}")
+        masked = self._value(f"and i32 {self._load('i32', x, FLAGS)}, {wanted}")
+        number = self._load("i32", descr, NUMBER)
         good = self._value(f"icmp eq i32 {number}, {NUMBERS[slot.type]}")
-        for other in (f"icmp eq i32 {masked}, {wanted}", f"icmp eq i32 {rank}, 1",
-                      f"icmp eq i8 {order}, {ord('=')}"):
+        for other in (f"icmp eq i32 {masked}, {wanted}",
+                      f"icmp eq i32 {self._load('i32', x, RANK)}, 1",
+                      f"icmp eq i8 {self._load('i8', descr, ORDER)}, {ord('=')}"):
             good = self._value(f"and i1 {good}, {self._value(other)}")
         self._need(good)
         self.passed[i] = self._load("ptr", x, DATA)
         self.lengths[i] = self._load("i64", self._load("ptr", x, SHAPE), 0)
-        if slot.size is not None:
-            self._need(self._value(f"icmp eq i64 {self.lengths[i]}, {slot.size}"))
+        limits = [("sle", 2**31 - 1)] * any(s.length == i for s in self.shape.slots if s.hidden)
+        for test, most in limits if slot.size is None else [("eq", slot.size)]:
+            self._need(self._value(f"icmp {test} i64 {self.lengths[i]}, {most}"))
 
     def _real(self, type: Scalar, x: str) -> str:
         """A float: of Python, of NumPy in the same precision, or an int."""
@@ -304,7 +304,10 @@ class _Call:
         return self._value(f"call ptr {self._table(4)}(i32 {NUMBERS[type]})")
 
     def _output(self, i: int, slot: Slot) -> None:
-        """New memory for an output."""
+        """New memory for an output; a hidden size is the length that it stands for."""
+        if slot.hidden:
+            self.passed[i] = self._value(f"trunc i64 {self.lengths[slot.length or 0]} to i32")
+            return
         if not slot.array:
             self.passed[i] = self._local("i64")
             self.body.append(f"store i64 0, ptr {self.passed[i]}")
@@ -364,7 +367,7 @@ class _Call:
         for i, slot in enumerate(self.shape.slots):
             if i in self.made:
                 found.append(self.made[i])
-            elif not self.given[i]:
+            elif not self.given[i] and not slot.hidden:
                 kind = _c(slot.type)
                 value = self._value(f"load {kind}, ptr {self.passed[i]}")
                 found.append(self._object(slot.type, value))

@@ -13,7 +13,7 @@ class Slot:
     """One argument: a number, or an array of numbers in one dimension.
 
     `size`: the length that the array must have. `length`: for an output that is made here, the
-    argument whose length (or value) it gets.
+    argument whose length (or value) it gets. A `hidden` one is never passed: it is that length.
     """
 
     type: Scalar
@@ -22,6 +22,7 @@ class Slot:
     size: int | None = None
     length: int | None = None
     written: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
