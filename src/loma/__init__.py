@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from loma.host.function import Function, fwd_diff, load, rev_diff
     from loma.host.function import function as function
     from loma.host.function import kernel as kernel
+    from loma.host.hunting import nan_hunt
     from loma.host.names import (
         Array,
         Diff,
@@ -92,14 +93,15 @@ __all__ = [
     "copysign", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "f32", "f64", "float2int",
     "floor", "fma", "fmod", "function", "fwd_diff", "grad", "hessian", "hvp", "hypot", "i32",
     "i64", "int2float", "isinf", "isnan", "jacobian", "jvp", "kernel", "load", "log", "log10",
-    "log1p", "log2", "make__dfloat", "parallel", "pop", "pow", "push", "rev_diff", "select",
-    "sign", "simd", "sin", "sinh", "sqrt", "tan", "tanh", "thread_id", "trunc",
+    "log1p", "log2", "make__dfloat", "nan_hunt", "parallel", "pop", "pow", "push", "rev_diff",
+    "select", "sign", "simd", "sin", "sinh", "sqrt", "tan", "tanh", "thread_id", "trunc",
     "value_and_grad", "vjp",
 ]
 HOMES: Final = {
     "host.course": ("compile",),
     "diagnostics": ("CompileError", "RunError", "UserError"),
     "host.function": ("Function", "function", "fwd_diff", "kernel", "load", "rev_diff"),
+    "host.hunting": ("nan_hunt",),
     "host.refusals": ("ArgumentTypeError", "ArgumentValueError", "CopyWarning"),
     "host.transforms": ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
 }

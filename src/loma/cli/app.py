@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import loma
-from loma.cli import build, call, care, check, demo, show, verify
+from loma.cli import build, call, care, check, demo, hunt, show, verify
 from loma.cli.report import Reporting
 from loma.cli.screen import screen
 
@@ -25,6 +25,7 @@ for command in (
     call.run,
     call.grad,
     verify.verify,
+    hunt.hunt,
     build.build,
     demo.demo,
     care.doctor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from loma.backends.base import Options
@@ -29,12 +30,16 @@ class Gradient:
 
 
 def value_and_gradient(
-    program: typed.Module, function: str, operands: Operands, options: Options | None = None
+    program: typed.Module, function: str, operands: Operands, options: Options | None = None,
+    make: Callable[[typed.Module, Options | None], Compiled] = Compiled,
 ) -> Gradient:
-    """The outputs at a point, and the gradient of the sum of their floats by every input."""
+    """The outputs at a point, and the gradient of the sum of their floats by every input.
+
+    `make` compiles the program.
+    """
     signature = signature_of(program, function)
     program, name = requested(program, Mode.REVERSE, function)
-    compiled = Compiled(sliced(program, function, name), options)
+    compiled = make(sliced(program, function, name), options)
     value = compiled.call(function, operands)
     values = [(a.name, a.type, x) for a, x in outputs(signature, value)]
     if signature.result is not None and value.result is not None:

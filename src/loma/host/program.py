@@ -169,14 +169,19 @@ class Program(Parts):
         try:
             yield
         except UserError as e:
-            e.texts = {t.file: t.text for t in self.texts}
-            for t in self.texts:
-                e.texts |= t.files.texts
-            for d in self.names:
-                if isinstance(d, Decorated):
-                    source = d.written.source
-                    e.texts[source.file] = file_text(source.file, source.text)
+            e.texts = self.file_texts()
             raise
+
+    def file_texts(self) -> dict[str, str]:
+        """The texts of all files of the program."""
+        found = {t.file: t.text for t in self.texts}
+        for t in self.texts:
+            found |= t.files.texts
+        for d in self.names:
+            if isinstance(d, Decorated):
+                source = d.written.source
+                found[source.file] = file_text(source.file, source.text)
+        return found
 
     # As code.
 

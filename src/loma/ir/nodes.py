@@ -207,6 +207,7 @@ class Trap(Enum):
     INDEX = "index out of bounds"
     SIZE = "the sizes of arrays do not fit"
     DOMAIN = "an operand is outside of the domain of an operation"
+    NONFINITE = "a result is not finite"
     CANCELLED = "cancelled"
     EMPTY = "the smallest or largest of an empty range"
     UNWRITTEN = "an Out element is read before it is written: declare the argument InOut"

@@ -123,6 +123,8 @@ FINAL: Final[tuple[Pass, ...]] = (
     tidy,
     *PREPARED,
 )
+PLAIN: Final[tuple[Pass, ...]] = (serial.run, expand.run)
+"""What a readable function needs before a backend can print it, and no more."""
 COLD: Final[tuple[Pass, ...]] = (expand.run,)
 """What every function needs before a backend can print it, and no more: for those rarely run."""
 DISTINCT: Final[tuple[Pass, ...]] = (
