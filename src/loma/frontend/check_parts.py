@@ -66,7 +66,8 @@ class Parts(Inference):
         base = self.kept_place(e.base)
         start = self.kept(e.start, "start")
         shape = tuple([None if n is None else self.kept(n, "size") for n in e.shape])
-        return typed.View(base, start, e.type, shape, span=e.span)
+        at = tuple([(self.kept(i, "i"), self.kept(n, "size")) for i, n in e.at])
+        return typed.View(base, start, e.type, shape, at, span=e.span)
 
     # Names.
 

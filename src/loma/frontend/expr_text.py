@@ -25,6 +25,9 @@ def _bound(e: T.Expr) -> tuple[str, int]:  # noqa: C901
         case T.Index(base, index, _, at):
             inner = [i for i, _ in at] or [index]
             return f"{expr_text(base, ATOM)}[{', '.join(map(expr_text, inner))}]", ATOM
+        case T.View(base, start, at=at):
+            part = ", ".join(expr_text(i) for i, _ in at) or f"{expr_text(start)}:"
+            return f"{expr_text(base, ATOM)}[{part}]", ATOM
         case T.Member(base, field):
             return f"{expr_text(base, ATOM)}.{field}", ATOM
         case T.Apply():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from loma.frontend.expr_text import expr_text
 from loma.frontend.lower_scan import subexpressions
-from loma.frontend.typed import Apply, Assert, Call, Convert, Expr, Index, Literal, Name
+from loma.frontend.typed import Apply, Assert, Call, Convert, Expr, Index, Literal, Name, View
 from loma.ir.builder import Builder, const, type_of
 from loma.ir.nodes import Check, Const, Operand, Text, Trap
 from loma.ir.prims import arithmetic as A
@@ -97,19 +97,27 @@ def conversion(to: Expressions, e: Convert, value: Operand) -> None:
 
 def index(to: Expressions, e: Index, at: Operand, length: Operand | None) -> None:
     """Checks that indices are inside their array, as far as its sizes are known."""
-    if length is not None:
+    if len(e.at) > 1:
+        dimensions(to, e)
+    elif length is not None:
         _inside(to, e, (e.index, at), length, "an array")
-        return
+    elif e.at and e.at[0][0] is e.index:
+        _inside(to, e, (e.index, at), to.value(e.at[0][1]), "an array")
+    else:
+        dimensions(to, e)
+
+
+def dimensions(to: Expressions, e: Index | View) -> None:
+    """Checks that each of several indices is inside its dimension."""
     if any(isinstance(x, Call) for i, _ in e.at for x in subexpressions(i)):
         return
     for k, (i, n) in enumerate(e.at):
-        one = len(e.at) == 1
-        value = at if one else to.value(i)
-        _inside(to, e, (i, value), to.value(n), "an array" if one else f"dimension {k}")
+        what = f"dimension {k}" if len(e.at) > 1 else "an array"
+        _inside(to, e, (i, to.value(i)), to.value(n), what)
 
 
 def _inside(
-    to: Expressions, e: Index, index: tuple[Expr, Operand], length: Operand, what: str
+    to: Expressions, e: Index | View, index: tuple[Expr, Operand], length: Operand, what: str
 ) -> None:
     written, at = index
     if isinstance(at, Const) and isinstance(length, Const):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loma.frontend import lower_debug
 from loma.frontend.lower_expr import Expressions
 from loma.frontend.typed import Checked, View
 from loma.ir.builder import const
@@ -25,6 +26,8 @@ class Views(Expressions):
         base = e.base.type
         assert isinstance(base, ArrayType), "parts of arrays are arrays"
         root, path = self.place(e.base)
+        if self.debug:
+            lower_debug.dimensions(self, e)
         if base.size is None and path:
             root, path = self.b.load_ref(root, path), ()
         start, depth = self.value(e.start), levels(base.element, e.type.element)

@@ -124,7 +124,8 @@ def _thread_numbers(f: typed.Function) -> set[typed.Symbol]:
         match n:
             case typed.Declare(symbol, value) | typed.Assign(typed.Name(symbol), value):
                 assigned[symbol] += value is not None
-                if isinstance(value, typed.ThreadId):
+                copy = isinstance(value, typed.Name) and value.symbol in numbers
+                if copy or isinstance(value, typed.ThreadId):
                     numbers.add(symbol)
             case _:
                 pass

@@ -101,8 +101,7 @@ class _One(Text):
         """Everything."""
         operands = [self._operand(o) for o in self.call.operands]
         if self.call.threads is not None:
-            count = self._count(self.call.threads)
-            operands.append(f"i32 {self.value(f'trunc i64 {count} to i32')}")
+            operands.append(self._short(self.call.threads))
         self._run(operands)
         status = self._status()
         for place, base in self.made:
@@ -165,7 +164,12 @@ class _One(Text):
 
     # Arguments.
 
+    def _short(self, count: Count) -> str:
+        return f"i32 {self.value(f'trunc i64 {self._count(count)} to i32')}"
+
     def _operand(self, o: Operand) -> str:
+        if o.count is not None:
+            return self._short(o.count)
         if o.scalar is not None:
             assert o.take is not None
             return f"{_c(o.scalar)} {self._number(o.scalar, self._input(o.take))}"

@@ -80,12 +80,15 @@ Place: TypeAlias = Direct | Built | Rows
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """An argument: a number in a register (from buffer `take`), a struct, or a pointer."""
+    """An argument: a number in a register (from buffer `take`, or a length), a struct, or a
+    pointer.
+    """
 
     place: Place | None = None
     scalar: Scalar | None = None
     take: int | None = None
     passing: Passing | None = None
+    count: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from loma.backends.llvm.layout import Layout, round_up
 from loma.host.call import RESULT, Instance
 from loma.host.refusals import ArgumentTypeError
 from loma.ir.nodes import Argument, Direction
-from loma.ir.types import ArrayType, Scalar, StructType, TapeType, Type, has_pointer
+from loma.ir.types import I32, ArrayType, Scalar, StructType, TapeType, Type, has_pointer
 
 Key: TypeAlias = tuple[str, str]  # an argument and a path in it; ("", name) for a named size
 THREADS = ("", "")
@@ -138,6 +138,9 @@ class Buffers:
 
     def _operand(self, i: int, a: Argument, registers: abi.Registers) -> Operand:
         take, give = a.direction is not Direction.OUT, a.direction is not Direction.IN
+        if a.hidden:
+            registers.scalar(I32)
+            return Operand(scalar=I32, count=self.lengths.of(("", a.name), False))
         if not give and isinstance(a.type, Scalar):
             registers.scalar(a.type)
             return Operand(scalar=a.type, take=self._new(self.inputs, a.name, a.type, ()))
@@ -146,6 +149,8 @@ class Buffers:
             place = self._built(a.type, (), a.name, take, give, i in self.f.code.writes)
             return Operand(place, passing=passing)
         registers.pointer()
+        if a.shape and isinstance(a.type, ArrayType):
+            return Operand(self._shaped(a, a.type, take, give, i in self.f.code.writes))
         if isinstance(a.type, ArrayType):
             return Operand(self._array(a.type, (a.name, ""), take, give, i in self.f.code.writes))
         written = i in self.f.code.writes
@@ -156,6 +161,14 @@ class Buffers:
     def _new(self, buffers: list[Buffer], path: str, type: Scalar, dims: Counts) -> int:
         buffers.append(Buffer(path, Leaf(type, dims)))
         return len(buffers) - 1
+
+    def _shaped(self, a: Argument, t: ArrayType, take: bool, give: bool, written: bool) -> Place:
+        """An array whose sizes are numbers or have names."""
+        if has_pointer(t.element, self.f.description.structs):
+            raise self._unsupported(a.name, t)
+        counts = tuple([n if isinstance(n, int) else self.lengths.of(("", n), False)
+                        for n in a.shape])
+        return self._elements(t.element, counts, a.name, take, give, written)
 
     def _array(self, t: ArrayType, key: Key, take: bool, give: bool, written: bool) -> Place:
         count = self.lengths.of(key, not take) if t.size is None else t.size

@@ -169,11 +169,18 @@ class Op:
                         f"`{self.name}`: argument `{b.path}` must have length {known[0]}"
                         f"{f', as argument `{known[1]}` has' if known[1] else ''}, not {n}")
         lengths = [0 if n is None else n[0] for n in found]
+        self._check_limits(lengths)
+        return lengths
+
+    def _check_limits(self, lengths: Sequence[int]) -> None:
+        """Refuses what does not fit into an int of the program."""
         threads = self.call.threads
         if isinstance(threads, Dim) and lengths[threads.index] > MOST_THREADS:
             raise ArgumentValueError(
                 f"`{self.name}`: {lengths[threads.index]} threads are more than {MOST_THREADS}")
-        return lengths
+        for size in (o.count for o in self.call.operands):
+            if isinstance(size, Dim) and lengths[size.index] > MOST_THREADS:
+                raise ArgumentValueError(f"`{self.name}`: an array is too large for its indices")
 
     # The code.
 

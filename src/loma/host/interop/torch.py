@@ -261,7 +261,7 @@ def call(f: Function, values: Given, threads: int | None) -> Value:
 
 def _ready(f: Function, op: Op, values: Given) -> None:
     """Prepares calls of this kind, so that they run with little Python in between."""
-    arguments = op.instance.description.signature.arguments
+    arguments = op.instance.description.signature.written
     inputs = [a for a in arguments if a.direction is not Direction.OUT]
     if len(inputs) != len(op.inputs) or any(isinstance(a.type, StructType) for a in inputs):
         return

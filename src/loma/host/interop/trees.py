@@ -93,13 +93,13 @@ def opened(kit: Kit, f: Function, values: Given, threads: int | None,
            float_type: Scalar | None = None) -> tuple[Op, list[Value]]:
     """The function on buffers, and an array for each input; all is checked."""
     description = f.describe(f.program.fixed_type or F64)
-    for a in description.signature.arguments:
+    for a in description.signature.written:
         if a.direction is Direction.OUT and a.name in values:
             raise ArgumentTypeError(
                 f"`{f.name}`: argument `{a.name}` is written, and a call with {kit.noun}s "
                 "writes none of them", "leave it out: it comes back as a result")
     convert = Converter(f.name, description.structs, description.float_type)
-    taken = [t for a in description.signature.arguments if a.direction is not Direction.OUT
+    taken = [t for a in description.signature.written if a.direction is not Direction.OUT
              for t in _taken(kit, convert, a.type, values[a.name], a.name, 0)]
     sizes = _sizes(kit, f, values)
     op = op_of(f, float_type or real_type(kit, f, taken), threads, sizes)
