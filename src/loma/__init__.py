@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Diff,
         In,
         InOut,
+        NoDiff,
         Out,
         Tape,
         acos,
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
         sin,
         sinh,
         sqrt,
+        stop_gradient,
         tan,
         tanh,
         thread_id,
@@ -88,14 +90,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "ArgumentTypeError", "ArgumentValueError", "Array", "CompileError", "CopyWarning", "Diff",
-    "Function", "In", "InOut", "Out", "RunError", "Tape", "UserError", "__version__", "acos",
+    "Function", "In", "InOut", "NoDiff", "Out", "RunError", "Tape", "UserError", "__version__",
+    "acos",
     "argmax", "argmin", "asin", "atan", "atan2", "atomic_add", "cbrt", "ceil", "clamp", "compile",
     "copysign", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "f32", "f64", "float2int",
     "floor", "fma", "fmod", "function", "fwd_diff", "grad", "hessian", "hvp", "hypot", "i32",
     "i64", "int2float", "isinf", "isnan", "jacobian", "jvp", "kernel", "load", "log", "log10",
     "log1p", "log2", "make__dfloat", "nan_hunt", "parallel", "pop", "pow", "push", "rev_diff",
-    "select", "sign", "simd", "sin", "sinh", "sqrt", "tan", "tanh", "thread_id", "trunc",
-    "value_and_grad", "vjp",
+    "select", "sign", "simd", "sin", "sinh", "sqrt", "stop_gradient", "tan", "tanh", "thread_id",
+    "trunc", "value_and_grad", "vjp",
 ]
 HOMES: Final = {
     "host.course": ("compile",),

@@ -6,30 +6,35 @@ from dataclasses import replace
 
 from loma.ad.adjoints import Adjoints
 from loma.ad.layouts import adjoint_parts, primal_parts
-from loma.ad.memory import MemoryRules
 from loma.ad.places import Dropped, Given, LastWrite, Overlay, Plain
+from loma.ad.ruled import RuledCalls
 from loma.ad.state import Halves, Layout
 from loma.ir.analysis.activity import differentiable
 from loma.ir.nodes import Call, Op, Operand, Var
-from loma.ir.types import Ref
+from loma.ir.types import Ref, Scalar
 
 
-class CallRules(MemoryRules):
+class CallRules(RuledCalls):
     """What calls another function."""
 
     def call(self, op: Call, env: Adjoints) -> list[Op]:
+        """A call, by the callee's rule or by the halves of its derivative."""
+        rule = self.callees.rule(op.function)
+        return self.split_call(op, env) if rule is None else self.ruled_call(op, env, rule)
+
+    def split_call(self, op: Call, env: Adjoints) -> list[Op]:
         """Forward: aug, which leaves a tape. Reverse: adj, which consumes it."""
         self.check_operands(op)
         passive = not any(self.active(x) for x in (*op.args, *op.outs))
         if passive and not any(self.is_overlaid(x) for x in op.args):
             return [op]
-        halves = self.split_of(op, self)
+        halves = self.callees.halves(op, self)
         args: list[Operand] = []
         temporaries: list[tuple[Operand, Var]] = []
         for i, x in enumerate(op.args):
             if isinstance(x, Var) and isinstance(x.type, Ref):
-                args += self.memory_operand(x, i in halves.stable, halves.layouts.get(i))
-            elif x.type is not None and not isinstance(x.type, Ref) and x.type.is_float:
+                args += self.memory_operand(x, i, halves)
+            elif isinstance(x.type, Scalar) and x.type.is_float and i not in halves.fixed:
                 adjoint = self.b.alloc(x.type, f"adj_{x.name if isinstance(x, Var) else 'arg'}")
                 args.append(adjoint)
                 temporaries.append((x, adjoint))
@@ -39,11 +44,11 @@ class CallRules(MemoryRules):
             env.add(x, self.b.load(adjoint, (), "adj"))
         return [replace(op, function=halves.aug, args=self.forward_operands(op, halves))]
 
-    def memory_operand(self, x: Var, stable: bool, layout: Layout | None) -> list[Operand]:
+    def memory_operand(self, x: Var, i: int, halves: Halves) -> list[Operand]:
         """What the adj half takes for a root: the primal if it stays, and the adjoint."""
-        found: list[Operand] = [x] if stable else []
-        if differentiable(x, self.structs):
-            last = layout is not None and layout.last_write
+        found: list[Operand] = [x] if i in halves.stable else []
+        if differentiable(x, self.structs) and i not in halves.fixed:
+            last = halves.layouts.get(i, Layout()).last_write
             found += adjoint_parts(self, x).roots if last else (self.shadow(x),)
         return found
 

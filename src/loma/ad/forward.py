@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from loma.ad.rules import tangent
-from loma.ir.analysis.activity import Activity
+from loma.ir.analysis.activity import Activity, unvaried
 from loma.ir.builder import Builder, type_of
 from loma.ir.derived import DVAL, RETURN, VAL, diff_type, forward_signature
 from loma.ir.nodes import (
@@ -35,6 +35,7 @@ from loma.ir.nodes import (
     Print,
     Push,
     Region,
+    Signature,
     Store,
     StoreRef,
     Var,
@@ -45,21 +46,32 @@ from loma.ir.nodes import (
 from loma.ir.traverse import clone_region, reread
 from loma.ir.types import Ref, Scalar
 
-NameOf = Callable[[str], str]
+NameOf = Callable[[str, frozenset[int]], str]
+SignatureOf = Callable[[str], Signature]
 
 
-def forward(f: Function, name: str, module: Module, name_of: NameOf) -> Function:
-    """The forward derivative of `f`; `name_of(g)` gives the name of the forward derivative of g."""
-    return _Forward(f, module, name_of).function(name)
+def forward(
+    f: Function, name: str, module: Module, name_of: NameOf, signature_of: SignatureOf
+) -> Function:
+    """The forward derivative of `f`.
+
+    `name_of(g, plain)` gives the name of the forward derivative of g that takes the memory at some
+    positions without tangents; `signature_of(g)` is what callers see of g.
+    """
+    return _Forward(f, module, name_of, signature_of).function(name)
 
 
 class _Forward:
     """The transform of one function: `val` and `dot` map primal variables to their images."""
 
-    def __init__(self, f: Function, module: Module, name_of: NameOf) -> None:
+    def __init__(
+        self, f: Function, module: Module, name_of: NameOf, signature_of: SignatureOf
+    ) -> None:
         self.f = f
         self.module = module
         self.name_of = name_of
+        self.signature_of = signature_of
+        self.plain = set(unvaried(f))
         self.activity = Activity(f, module.structs)
         self.b = Builder(module.structs, f.span)
         self.val: dict[Var, Operand] = {}
@@ -97,7 +109,9 @@ class _Forward:
 
     def parameter(self, p: Var) -> Var:
         """The parameter's image; a float is taken apart at the entry of the function."""
-        if isinstance(p.type, Ref):
+        if p in self.plain:
+            new = p
+        elif isinstance(p.type, Ref):
             new = Var(p.name, self.dual_ref(p.type))
         elif p.type.is_float:
             new = Var(p.name, Ref(diff_type(p.type, self.module.float_type)))
@@ -112,6 +126,14 @@ class _Forward:
     def dual_ref(self, t: Ref) -> Ref:
         """The type of a root's image."""
         return Ref(diff_type(t.content, self.module.float_type), t.growable)
+
+    def part_ref(self, root: Var, t: Ref) -> Ref:
+        """The type of the image of a part of a root."""
+        return t if self.is_plain(root) else self.dual_ref(t)
+
+    def is_plain(self, root: Var) -> bool:
+        """Whether a root has no tangents."""
+        return self.activity.base.get(root, root) in self.plain
 
     # Operands.
 
@@ -191,7 +213,7 @@ class _Forward:
             case Store() | Accum():
                 self.write(op)
             case View(root, path, out) | Window(root, path, out) | LoadRef(root, path, out):
-                new = Var(out.name, self.dual_ref(_ref(out)))
+                new = Var(out.name, self.part_ref(root, _ref(out)))
                 self.val[out] = new
                 self.b.emit(replace(op, root=self.root(root), path=self.path(path), out=new))
             case StoreRef(root, path, value):
@@ -229,7 +251,7 @@ class _Forward:
     def load(self, op: Load) -> None:
         """A load from a place or from its dual."""
         root, path = self.root(op.root), self.path(op.path)
-        if not op.out.scalar.is_float:
+        if not op.out.scalar.is_float or self.is_plain(op.root):
             self.val[op.out] = self.b.load(root, path, op.out.name)
             return
         self.val[op.out] = self.b.load(root, (*path, VAL), op.out.name)
@@ -240,7 +262,7 @@ class _Forward:
         """A store or an addition to a place or to its dual."""
         root, path = self.root(op.root), self.path(op.path)
         emit = self.b.store if isinstance(op, Store) else self.b.accum
-        if not type_of(op.value).is_float:
+        if not type_of(op.value).is_float or self.is_plain(op.root):
             emit(root, path, self.value(op.value))
             return
         dot = self.tangent(op.value)
@@ -272,8 +294,18 @@ class _Forward:
 
     def call(self, op: Call) -> None:
         """A call of the derivative: floats travel as duals in memory."""
-        args = [self.argument(x) for x in op.args]
-        name = self.name_of(op.function)
+        plain = frozenset(
+            i
+            for i, x in enumerate(op.args)
+            if isinstance(x, Var) and isinstance(x.type, Ref) and self.is_plain(x)
+        )
+        name = self.name_of(op.function, plain)
+        marks = [a.nodiff for a in self.signature_of(op.function).arguments]
+        marks += [False] * (len(op.args) - len(marks))
+        args = [
+            self.value(x) if mark and not isinstance(x.type, Ref) else self.argument(x)
+            for x, mark in zip(op.args, marks, strict=True)
+        ]
         if not op.outs or not op.outs[0].scalar.is_float:
             outs = self.binds(op.outs)
             self.b.emit(replace(op, function=name, args=tuple(args), outs=outs))

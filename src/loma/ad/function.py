@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from loma.ad.adjoints import Adjoints
 from loma.ad.errors import NotDifferentiable
 from loma.ad.incoming import Incoming
+from loma.ad.isolate import isolated
 from loma.ad.once import Once
 from loma.ad.places import (
     Dropped,
@@ -66,7 +67,7 @@ def reverse(
 
     What reads a phantom must be swept up as dead code afterwards; see `refuse_phantoms`.
     """
-    transform = _Reverse(f, module, splitter)
+    transform = _Reverse(isolated(f, splitter.rule, module.structs), module, splitter)
     return transform.function(name), transform.phantoms
 
 
@@ -85,12 +86,14 @@ def refuse_phantoms(primal: str, derivative: Function, phantoms: list[Phantom]) 
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """One argument of the primal: its core parameter, and the derivative's parameters for it."""
+    """One argument of the primal: its core parameter, and the derivative's parameters for it; no
+    adjoint where no derivative is taken.
+    """
 
     argument: Argument
     param: Var
     primal: Var | None
-    adjoint: Var
+    adjoint: Var | None
 
 
 class _Reverse:
@@ -108,7 +111,7 @@ class _Reverse:
         self.written = region_writes(f.body, self.base, splitter.written)
         found = reloads(f.body, splitter.written, ())
         alive = set(f.params) | top_allocations(self.region)
-        self.sweep = Sweep(f, module, only_alive(f, found, alive), splitter.halves)
+        self.sweep = Sweep(f, module, only_alive(f, found, alive), splitter)
         self.joint: Joint = self.sweep.joint
         self.finish: list[_Slot] = []
         self.phantoms: list[Phantom] = []
@@ -173,6 +176,8 @@ class _Reverse:
     def slot(self, argument: Argument, param: Var, names: Iterator[Argument]) -> _Slot:
         """The derivative's parameters for one argument."""
         t = argument.type
+        if argument.nodiff:
+            return self.passive_slot(argument, param, names)
         first = next(names).name
         if isinstance(t, TapeType):
             raise NotDifferentiable(
@@ -190,6 +195,18 @@ class _Reverse:
             return _Slot(argument, param, param, adjoint)
         return _Slot(argument, param, Var(first, t if isinstance(t, Scalar) else Ref(t)), adjoint)
 
+    def passive_slot(self, argument: Argument, param: Var, names: Iterator[Argument]) -> _Slot:
+        """An argument without an adjoint."""
+        t = argument.type
+        if argument.direction is Direction.OUT:
+            return _Slot(argument, param, None, None)
+        first = next(names).name
+        if argument.direction is Direction.IN or (
+            param not in self.written and not isinstance(t, Scalar)
+        ):
+            return _Slot(argument, param, param, None)
+        return _Slot(argument, param, Var(first, t if isinstance(t, Scalar) else Ref(t)), None)
+
     # Roots.
 
     def set_up(self, slot: _Slot) -> None:
@@ -205,7 +222,8 @@ class _Reverse:
     def set_up_in(self, slot: _Slot) -> None:
         """An In scalar collects its adjoint in the end; In memory as the sweep proceeds."""
         if not isinstance(slot.param.type, Ref):
-            self.finish.append(slot)
+            if slot.adjoint is not None:
+                self.finish.append(slot)
             return
         if slot.param in self.written:
             raise NotDifferentiable(
@@ -214,7 +232,8 @@ class _Reverse:
                 f"`{slot.argument.name}` is an In array that is written",
                 f"declare `{slot.argument.name}` as InOut",
             )
-        self.sweep.adjoint[slot.param] = Shadow(slot.adjoint)
+        if slot.adjoint is not None:
+            self.sweep.adjoint[slot.param] = Shadow(slot.adjoint)
 
     def set_up_out(self, slot: _Slot) -> None:
         """An Out: a local in place of the primal, the caller's adjoint or a copy of it."""
@@ -263,7 +282,7 @@ class _Reverse:
 
     def given(self, slot: _Slot) -> None:
         """Each element has one last write: the caller's adjoint is read where that is reversed."""
-        if isinstance(slot.adjoint.type, Ref):
+        if slot.adjoint is not None and isinstance(slot.adjoint.type, Ref):
             self.sweep.adjoint[slot.param] = Given(slot.adjoint)
         else:
             self.given_copy(slot)
@@ -271,6 +290,8 @@ class _Reverse:
     def given_copy(self, slot: _Slot) -> None:
         """A local copy of the caller's adjoint, consumed as the sweep proceeds."""
         b = self.sweep.b
+        if slot.adjoint is None:
+            return
         copy = b.alloc(slot.argument.type, slot.adjoint.name)
         self.sweep.adjoint[slot.param] = Shadow(copy)
         if not isinstance(slot.adjoint.type, Ref):
@@ -285,9 +306,10 @@ class _Reverse:
     def scratch_out(self, slot: _Slot, facts: Once) -> None:
         """An Out array that is written several times, read back, or passed on."""
         name = slot.argument.name
-        self.sweep.adjoint[slot.param] = LastWrite(
-            slot.adjoint, self.scratch(f"pending_{name}"), self.scratch(f"visited_{name}")
-        )
+        if slot.adjoint is not None:
+            self.sweep.adjoint[slot.param] = LastWrite(
+                slot.adjoint, self.scratch(f"pending_{name}"), self.scratch(f"visited_{name}")
+            )
         if facts.loads or facts.calls:
             self.sweep.primal[slot.param] = Overlay(
                 slot.argument.type,
@@ -304,7 +326,8 @@ class _Reverse:
         """
         content, p, b = slot.argument.type, slot.param, self.sweep.b
         assert slot.primal is not None, "an InOut has an incoming value"
-        self.sweep.adjoint[p] = Shadow(slot.adjoint)
+        if slot.adjoint is not None:
+            self.sweep.adjoint[p] = Shadow(slot.adjoint)
         if isinstance(content, Scalar):
             b.emit(Alloc(p))
             b.store(p, (), slot.primal)
@@ -345,5 +368,5 @@ class _Reverse:
         """Adds the adjoints of In scalars to what the caller passed."""
         for slot in self.finish:
             g = env.get(slot.param)
-            if g is not None:
+            if g is not None and slot.adjoint is not None:
                 self.sweep.b.accum(slot.adjoint, (), g)

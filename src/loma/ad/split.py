@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from loma.ad.adjoints import Adjoints
 from loma.ad.incoming import MustWrite
+from loma.ad.isolate import isolated
 from loma.ad.layouts import Parts, give_adjoint, give_primal, layout_of
 from loma.ad.restore import Level, needed_at, plan, push_pop
 from loma.ad.reverse import Sweep
-from loma.ad.state import Halves, Layout, State
+from loma.ad.state import Halves, Layout, RuleOf, State
 from loma.ir.analysis.activity import differentiable
 from loma.ir.analysis.reload import Reloads, reloads
 from loma.ir.analysis.roots import Written, bases
@@ -32,6 +34,7 @@ from loma.ir.nodes import (
     Load,
     LoadRef,
     Module,
+    Op,
     Operand,
     Region,
     Signature,
@@ -40,7 +43,7 @@ from loma.ir.nodes import (
 from loma.ir.traverse import clone_region, walk
 from loma.ir.types import TAPE, Ref, Scalar
 
-Key = tuple[str, frozenset[int], bool, tuple[tuple[int, Layout], ...]]
+Key = tuple[str, frozenset[int], bool, tuple[tuple[int, Layout], ...], frozenset[int]]
 
 
 @dataclass(slots=True)
@@ -56,10 +59,29 @@ class Splitter:
     taken: set[str]
     made: dict[str, Function] = field(default_factory=dict)
     instances: dict[Key, Halves] = field(default_factory=dict)
+    rule: RuleOf = lambda _: None
+    exact: bool = False
+
+    def writes(self, function: str) -> frozenset[int]:
+        """The positions of the memory that a function may write."""
+        return self.written.get(function, frozenset())
 
     def halves(self, call: Call, sweep: State) -> Halves:
         """The halves that suit a call site."""
         g = self.function(call.function)
+        key = self.key(g, call, sweep)
+        if key not in self.instances:
+            has_return = bool(g.params) and g.params[-1].name == RETURN
+            at = len(g.params) - (1 if has_return else 0)
+            names = self.fresh(f"_aug_{g.name}"), self.fresh(f"_adj_{g.name}")
+            _, stable, merged, layouts, fixed = key
+            halves = Halves(*names, at, stable, dict(layouts), fixed)
+            self.instances[key] = halves
+            self.make(g, halves, merged)
+        return self.instances[key]
+
+    def key(self, g: Function, call: Call, sweep: State) -> Key:
+        """What a call site guarantees."""
         refs = [i for i, x in enumerate(call.args) if isinstance(x.type, Ref)]
         at_site = [sweep.root_base(x) for i in refs if isinstance(x := call.args[i], Var)]
         touched = self.written.get(g.name, frozenset(refs))
@@ -71,15 +93,20 @@ class Splitter:
             and (layout := layout_of(sweep, sweep.root_base(x))) != Layout()
         }
         stable = sweep.reloads.operands.get(call, frozenset()) & frozenset(refs) - layouts.keys()
-        key = (g.name, frozenset() if merged else stable, merged, tuple(layouts.items()))
-        if key not in self.instances:
-            has_return = bool(g.params) and g.params[-1].name == RETURN
-            at = len(g.params) - (1 if has_return else 0)
-            names = self.fresh(f"_aug_{g.name}"), self.fresh(f"_adj_{g.name}")
-            halves = Halves(*names, at, key[1], layouts)
-            self.instances[key] = halves
-            self.make(g, halves, merged)
-        return self.instances[key]
+        fixed = frozenset(i for i, x in enumerate(call.args) if self.is_fixed(x, sweep))
+        return g.name, frozenset() if merged else stable, merged, tuple(layouts.items()), fixed
+
+    def is_fixed(self, x: Operand, sweep: State) -> bool:
+        """Whether a callee is to take an operand as constant.
+
+        If `exact`, whatever does not depend on an input; else what is marked, which saves instances
+        that differ in little.
+        """
+        if not isinstance(x, Var) or not differentiable(x, sweep.structs):
+            return False
+        if isinstance(x.type, Ref) and sweep.root_base(x) in sweep.activity.fixed:
+            return True
+        return self.exact and not sweep.activity.is_varied(x)
 
     @contextmanager
     def undone_by(self, error: type[Exception]) -> Iterator[None]:
@@ -101,7 +128,9 @@ class Splitter:
 
     def make(self, g: Function, halves: Halves, merged: bool) -> None:
         """Both halves of one instance."""
-        sweep = Sweep(g, self.module, self.reloads_of(g, halves, merged), self.halves)
+        g = isolated(g, self.rule, self.module.structs)
+        fixed = [g.params[i] for i in halves.fixed]
+        sweep = Sweep(g, self.module, self.reloads_of(g, halves, merged), self, fixed)
         sweep.is_level = True
         tape = Var("tape", Ref(TAPE))
         sweep.joint.tape = tape
@@ -116,11 +145,7 @@ class Splitter:
         forward, reverse = sweep.sweep(
             g.body, env, [*seeds, *([None] * (len(g.body.yields) - len(seeds)))]
         )
-        with sweep.b.nested() as last:
-            for p in g.params:
-                if isinstance(p.type, Scalar) and (adjoint := env.get(p)) is not None:
-                    sweep.b.accum(params[p].roots[0], (), adjoint)
-        reverse += last
+        reverse += _handed_out(sweep, env, params)
         level = Level.of(
             forward, [p for p in g.params if isinstance(p.type, Scalar)], (), sweep.reloads.loads
         )
@@ -201,7 +226,7 @@ def _adjoint_parameters(
     for i, p in enumerate(g.params):
         if i in halves.stable:
             arguments += Parts((p,)).arguments()
-        if not differentiable(p, sweep.structs):
+        if not differentiable(p, sweep.structs) or i in halves.fixed:
             continue
         if isinstance(p.type, Ref):
             params[p] = give_adjoint(sweep, p, halves.layouts.get(i, Layout()))
@@ -209,6 +234,15 @@ def _adjoint_parameters(
             params[p] = Parts((Var(f"adj_{p.name}", Ref(p.type)),))
         arguments += params[p].arguments()
     return params, arguments
+
+
+def _handed_out(sweep: Sweep, env: Adjoints, params: Mapping[Var, Parts]) -> list[Op]:
+    """What adds the adjoints of scalar parameters to those of the caller."""
+    with sweep.b.nested() as last:
+        for p, parts in params.items():
+            if isinstance(p.type, Scalar) and (adjoint := env.get(p)) is not None:
+                sweep.b.accum(parts.roots[0], (), adjoint)
+    return last
 
 
 def _order(g: Function, adjoints: Mapping[Var, Parts], halves: Halves) -> list[Var]:

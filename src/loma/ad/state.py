@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from loma.ad.adjoints import Adjoints
 from loma.ad.errors import NotDifferentiable
@@ -15,15 +16,17 @@ from loma.ir.builder import Builder
 from loma.ir.nodes import (
     Alloc,
     Call,
+    Direction,
     Function,
     Module,
     Op,
     Operand,
+    Parallel,
     Region,
     Var,
 )
 from loma.ir.traverse import outs, walk
-from loma.ir.types import TAPE, Ref
+from loma.ir.types import TAPE, Ref, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Halves:
     """The split derivative of a callee.
 
     `aug` takes a tape at position `tape_at` of its arguments; `adj` takes, of the operands in
-    memory, those whose content is `stable` between the halves.
+    memory, those whose content is `stable` between the halves, and no adjoints of `fixed` ones.
     """
 
     aug: str
@@ -52,6 +55,7 @@ class Halves:
     tape_at: int
     stable: frozenset[int]
     layouts: Mapping[int, Layout]
+    fixed: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -62,18 +66,72 @@ class Joint:
     tape: Var | None = None
 
 
-SplitOf = Callable[[Call, "State"], Halves]
+class Callees(Protocol):
+    """What a sweep asks about the functions that are called."""
+
+    def halves(self, call: Call, sweep: State) -> Halves:
+        """The split derivative that suits a call site."""
+        ...
+
+    def rule(self, function: str) -> Rule | NotDifferentiable | None:
+        """The rule of a function that has one, or why it has none."""
+        ...
+
+    def writes(self, function: str) -> frozenset[int]:
+        """The positions of the memory that a function may write."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The reverse rule of a function, and what else its calls need.
+
+    `writes` are the positions of outputs that are certainly written as a whole; `still` names a
+    copy of the function that writes constants.
+    """
+
+    primal: Function
+    reverse: Function
+    still: str
+    writes: frozenset[int]
+
+    @property
+    def silent(self) -> bool:
+        """Whether the function's only output is its result."""
+        arguments, result = self.primal.signature.arguments, self.primal.signature.result
+        inward = all(a.direction is Direction.IN for a in arguments)
+        return inward and isinstance(result, Scalar)
+
+
+RuleOf = Callable[[str], "Rule | NotDifferentiable | None"]
+
+
+def top_operations(f: Function) -> tuple[Op, ...]:
+    """The operations that run once: of the body, or of a thread."""
+    match f.body.ops:
+        case (Parallel(body=body),) if f.signature.simd:
+            return body.ops
+        case ops:
+            return ops
 
 
 class State:
     """The state of the reverse transform of one body; subclasses add the rules."""
 
-    def __init__(self, f: Function, module: Module, reloads: Reloads, split_of: SplitOf) -> None:
+    def __init__(
+        self,
+        f: Function,
+        module: Module,
+        reloads: Reloads,
+        callees: Callees,
+        fixed: Collection[Var] = (),
+    ) -> None:
         self.f = f
         self.structs = module.structs
         self.reloads = reloads
-        self.split_of = split_of
-        self.activity = Activity(f, module.structs)
+        self.callees = callees
+        self.activity = Activity(f, module.structs, fixed)
+        self.top = top_operations(f)
         self.base = self.activity.base
         self.defs: dict[Var, Op] = {v: op for op in walk(f.body) for v in outs(op)}
         self.b = Builder(module.structs, f.span)

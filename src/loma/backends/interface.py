@@ -33,7 +33,7 @@ class Interface:
         structs = [[s.name, [[n, _encode(t)] for n, t in s.members]] for s in self.structs.values()]
         signatures = {
             name: [
-                [[a.name, _encode(a.type), a.direction.value, a.shape, a.hidden]
+                [[a.name, _encode(a.type), a.direction.value, a.shape, a.hidden, a.nodiff]
                  for a in s.arguments],
                 None if s.result is None else _encode(s.result), s.simd]
             for name, s in self.signatures.items()}
@@ -50,11 +50,11 @@ class Interface:
 
 
 def _signature(
-    arguments: list[tuple[str, Json, str, list[str | int], bool]], result: Json, simd: bool
+    arguments: list[tuple[str, Json, str, list[str | int], bool, bool]], result: Json, simd: bool
 ) -> Signature:
     return Signature(
-        tuple(Argument(name, _decode(t), Direction(d), shape=tuple(shape), hidden=hidden)
-              for name, t, d, shape, hidden in arguments),
+        tuple(Argument(name, _decode(t), Direction(d), shape=tuple(shape), hidden=hidden, nodiff=c)
+              for name, t, d, shape, hidden, c in arguments),
         None if result is None else _decode(result), simd)
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from loma.diagnostics import NOWHERE, Span
 from loma.frontend import check_stacks, surface, typed
 from loma.frontend.check_call import COURSE
-from loma.frontend.check_construct import default_maker, integer_power, maker
+from loma.frontend.check_construct import default_maker, integer_power, maker, stopper
 from loma.frontend.check_generic import Instances, Job, Template, is_template
 from loma.frontend.check_generic_requests import GenericRequests
 from loma.frontend.check_reach import needed
+from loma.frontend.check_rules import check_places, check_rules
 from loma.frontend.check_scope import MAKES_DUAL, Context
 from loma.frontend.check_sizes import hidden_sizes, shaped
 from loma.frontend.check_stmt import FunctionChecker
@@ -93,7 +94,9 @@ class Checker:
         for d in list(self.derivatives.values()):
             self._derived(d, ())
         self._add_constructor()
-        context = Context(self.types, self.signatures, self.findings, self._reverse(),
+        rules = check_rules(self.functions.values(), self.signatures, self.types, self.findings)
+        self.types.used_diff |= bool(rules)
+        context = Context(self.types, self.signatures, self.findings, self._reverse(rules),
                           methods=self.methods, launches=Launches(self.derivatives),
                           instances=self.instances)
         functions: dict[str, typed.Function] = {}
@@ -111,14 +114,27 @@ class Checker:
         self._check_implicit(context.calls)
         if self._differentiates() and CONSTRUCTOR not in functions:
             functions[CONSTRUCTOR] = self._constructor()
+        check_places(rules, self.generic, context.launches.bodies, self.findings)
+        functions, requests = self._reached(functions, context, rules)
+        rules = tuple([r for r in rules if r.name in functions])
+        return typed.Module(self._all_structs(levels), functions, requests,
+                            self.types.float_type, source.file, source.text, self.files,
+                            rules)
+
+    def _reached(
+        self,
+        functions: dict[str, typed.Function],
+        context: Context,
+        rules: Iterable[typed.Derivative],
+    ) -> tuple[dict[str, typed.Function], tuple[typed.Derivative, ...]]:
+        """The functions that the program needs, and its requests for derivatives."""
         requests = tuple([typed.Derivative(d.name, d.mode, d.primal, span=d.span)
                           for d in self.derivatives.values()] + list(context.launches.requests()))
         generated = self.instances.names - self.named.keys()
-        if self.internal or generated:
-            self.internal |= generated
-            functions, requests = needed(functions, requests, self.internal, context.calls)
-        return typed.Module(self._all_structs(levels), functions, requests,
-                            self.types.float_type, source.file, source.text, self.files)
+        if not self.internal and not generated:
+            return functions, requests
+        self.internal |= generated
+        return needed(functions, requests, self.internal, context.calls, rules)
 
     def _makers(
         self, context: Context, functions: Mapping[str, typed.Function]
@@ -131,7 +147,9 @@ class Checker:
                 continue
             declared = self.types.declared.get(struct.name)
             span = NOWHERE if declared is None else declared.name_span
-            if kind == "make":
+            if kind == "stop":
+                made[name] = stopper(name, struct, self.types, span)
+            elif kind == "make":
                 made[name] = maker(name, struct.name, self.types.members(struct.name), span)
             else:
                 made[name] = default_maker(name, struct.name, self.types, span)
@@ -148,8 +166,10 @@ class Checker:
             table = with_diff_structs(table, wanted, self.types.float_type)
         return table
 
-    def _reverse(self) -> frozenset[str]:
-        return frozenset(d.name for d in self.derivatives.values() if d.mode is Mode.REVERSE)
+    def _reverse(self, rules: Iterable[typed.Derivative]) -> frozenset[str]:
+        """The functions whose outputs add up."""
+        requested = {d.name for d in self.derivatives.values() if d.mode is Mode.REVERSE}
+        return frozenset(requested | {r.name for r in rules if r.mode is Mode.REVERSE})
 
     def _signature(self, f: surface.Function) -> Signature | None:
         taken = {a.name for a in f.args}
@@ -174,7 +194,7 @@ class Checker:
         if isinstance(a.type, surface.ShapedTypeExpr):
             shape = shaped(a.type, self.types)
             return None if shape is None else Argument(
-                a.name, shape[0], a.direction, a.span, shape=shape[1])
+                a.name, shape[0], a.direction, a.span, shape=shape[1], nodiff=a.nodiff)
         growable = grows(a.type) and a.direction is Direction.INOUT
         if growable and isinstance(a.type, surface.ArrayTypeExpr):
             element = self.types.element(a.type)
@@ -188,7 +208,7 @@ class Checker:
                 a.type.span, "a `Tape`", f"passed as `{a.direction.value}`",
                 f"write `{a.name} : InOut[Tape]`"))
             return None
-        return Argument(a.name, t, a.direction, a.span, growable)
+        return Argument(a.name, t, a.direction, a.span, growable, nodiff=a.nodiff)
 
     def _result(self, e: surface.TypeExpr) -> Type | None:
         t = self.types.resolve(e)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from loma.diagnostics import Span
@@ -15,6 +16,7 @@ from loma.frontend.check_parallel import check_outputs
 from loma.frontend.check_places import is_memory, is_place, overlap
 from loma.frontend.check_scope import Context
 from loma.frontend.check_stacks import operand, paired, spread
+from loma.frontend.check_stop import stopped
 from loma.frontend.check_tuples import shaped
 from loma.frontend.codes import arrays as array_codes
 from loma.frontend.codes import calls as codes
@@ -260,6 +262,7 @@ class CallChecker(GenericCalls):
             "int2float": self._int2float, "float2int": self._float2int,
             "thread_id": self._thread_id, "select": self._select,
             "len": self.length, "flat": self.flat,
+            "stop_gradient": partial(stopped, self),
         }
         if e.function in rules:
             return rules[e.function](e)

@@ -9,7 +9,7 @@ from loma.frontend import typed
 from loma.frontend.check_types import Types
 from loma.ir.nodes import Argument, Signature
 from loma.ir.prims import arithmetic as prims
-from loma.ir.prims import bits
+from loma.ir.prims import bits, gradient
 from loma.ir.prims.record import Prim
 from loma.ir.types import BOOL, I32, ArrayType, Scalar, StructType, Type
 
@@ -90,3 +90,44 @@ def fill_array(
     element = typed.Index(place, typed.Name(k, span=span), t.element, span=span)
     body = tuple(fill(element, t.element, types, span))
     return typed.For(k, zero, count, 1, body, span=span)
+
+
+def stoppable(t: Type, types: Types) -> bool:
+    """Whether a value holds all its numbers itself."""
+    match t:
+        case StructType(name):
+            return all(stoppable(inner, types) for inner in types.members(name).values())
+        case ArrayType(element, size):
+            return size is not None and stoppable(element, types)
+        case _:
+            return isinstance(t, Scalar)
+
+
+def stopper(name: str, struct: StructType, types: Types, span: Span = NOWHERE) -> typed.Function:
+    """The function that copies a struct, no derivative with it."""
+    param = typed.Symbol("value", struct, span)
+    place = typed.Name(param, span=span)
+    body = (*_stops(place, struct, types, span), typed.Return(place, span=span))
+    signature = Signature((Argument(param.name, struct, span=span),), struct)
+    return typed.Function(name, (param,), signature, body, span=span)
+
+
+def _stops(place: typed.Expr, t: Type, types: Types, span: Span) -> Iterator[typed.Stmt]:
+    """What cuts the derivative of each float at a place."""
+    match t:
+        case Scalar() if t.is_float:
+            stop = typed.Apply(gradient.STOP_GRADIENT, (place,), t, span=span)
+            yield typed.Assign(place, stop, span=span)
+        case StructType(name):
+            for member, inner in types.members(name).items():
+                target = typed.Member(place, member, inner, span=span)
+                yield from _stops(target, inner, types, span)
+        case ArrayType(element, int() as size):
+            k, zero = typed.Symbol("k", I32, span), typed.Literal(0, I32, span=span)
+            item = typed.Index(place, typed.Name(k, span=span), element, span=span)
+            body = tuple(_stops(item, element, types, span))
+            stop_at = typed.Literal(size, I32, span=span)
+            if body:
+                yield typed.For(k, zero, stop_at, 1, body, span=span)
+        case _:
+            pass

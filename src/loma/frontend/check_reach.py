@@ -13,6 +13,7 @@ def needed(
     derivatives: Iterable[typed.Derivative],
     internal: frozenset[str],
     calls: Mapping[str, set[str]],
+    rules: Iterable[typed.Derivative],
 ) -> tuple[dict[str, typed.Function], tuple[typed.Derivative, ...]]:
     """The functions and derivatives without internal ones that nobody needs; internal ones are not
     exported.
@@ -26,6 +27,7 @@ def needed(
             kept.add(name)
             todo += calls.get(name, ())
             todo += [primals[name]] if name in primals else []
+            todo += [r.name for r in rules if r.primal == name]
     return (
         {n: replace(f, exported=False) if n in internal else f
          for n, f in functions.items() if n in kept},

@@ -12,6 +12,7 @@ from loma.ir import nodes as core
 from loma.ir.builder import const
 from loma.ir.derived import RETURN, THREADS
 from loma.ir.nodes import Operand, Region, Var
+from loma.ir.prims.gradient import STOP_GRADIENT
 from loma.ir.types import I32, Ref, Scalar, TapeType
 
 
@@ -82,9 +83,10 @@ def _kernel(f: Function, params: list[Var], walk: Loops) -> Region:
 def _statements(f: Function, params: list[Var], walk: Loops) -> None:
     walk.b.span = f.span
     copied = walk.facts.writes.copied(f)
+    constant = {s for s, a in zip(f.params, f.signature.arguments, strict=True) if a.nodiff}
     for symbol, var in zip(f.params, params, strict=False):
         if isinstance(var.type, Scalar):
-            walk.env[symbol] = var
+            walk.env[symbol] = _entered(walk, var) if symbol in constant else var
         elif symbol in copied:
             walk.roots[symbol] = walk.local(var.content, symbol.name)
             walk.copy((walk.roots[symbol], ()), (var, ()))
@@ -94,3 +96,8 @@ def _statements(f: Function, params: list[Var], walk: Loops) -> None:
         assert isinstance(walk.result.type, Scalar)
         walk.env[walk.result] = const(0, walk.result.type)
     walk.block(f.body, Exits())
+
+
+def _entered(walk: Loops, var: Var) -> Operand:
+    """The value of an argument that no derivative is taken by."""
+    return walk.b.apply(STOP_GRADIENT, var, name=var.name) if var.scalar.is_float else var

@@ -18,6 +18,7 @@ from loma.frontend.oracle_derivatives import Forward, Operand, Order, Reverse, R
 from loma.frontend.oracle_frame import OutOfSteps, Primal
 from loma.frontend.oracle_memory import Array, Cell, Data, Host, Struct, Tape, cell
 from loma.frontend.oracle_numbers import Dual, Number, Numbers
+from loma.frontend.oracle_rules import Ruled
 from loma.ir.derived import Mode, implicit_name
 from loma.ir.nodes import Direction, Trap
 from loma.ir.types import Scalar
@@ -84,7 +85,7 @@ class Oracle:
 
     def _resolved(self, name: str) -> Routine:
         if name in self.module.functions:
-            return Primal(self._world, self.module.functions[name])
+            return self._function(name)
         for d in self.module.derivatives:
             if d.name == name:
                 return self._derived(d.mode, d.primal)
@@ -94,7 +95,15 @@ class Oracle:
                 return self._derived(mode, name.removeprefix(prefix))
         raise KeyError(name)
 
+    def _function(self, name: str) -> Routine:
+        primal = Primal(self._world, self.module.functions[name])
+        rules = {r.mode: r.name for r in self.module.rules if r.primal == name}
+        return Ruled(primal, self._world, rules) if rules else primal
+
     def _derived(self, mode: Mode, primal: str) -> Routine:
+        for rule in self.module.rules:
+            if (rule.mode, rule.primal) == (mode, primal):
+                return self.routine(rule.name)
         match mode:
             case Mode.FORWARD:
                 return Forward(self.routine(primal), self._world)

@@ -89,6 +89,7 @@ SHARED: Final[Mapping[str, Value]] = {
     "max": _greater,
     "clamp": lambda x, low, high: _lesser(_greater(x, low), high),
     "sign": _sign,
+    "stop_gradient": lambda x: x,
 }
 DIGITS: Final = (
     "tan",
@@ -130,6 +131,7 @@ def many_digits(context: ModuleType) -> Mapping[str, Value]:
 
 
 INTEGERS: Final[Mapping[str, Callable[..., int]]] = {
+    "stop_gradient": lambda x: x,
     "abs": abs,
     "min": min,
     "max": max,
@@ -208,6 +210,7 @@ def _flat(n: Numbers, out: Number, x: Number) -> Number:
 
 
 RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
+    "stop_gradient": (lambda n, out, x: 0.0,),
     "tan": (lambda n, out, x: _over(n, 1.0, _square(n, n.apply("cos", x))),),
     "asin": (lambda n, out, x: _inverse_arc(n, x),),
     "acos": (lambda n, out, x: n.apply("neg", _inverse_arc(n, x)),),

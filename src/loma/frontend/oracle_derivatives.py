@@ -27,7 +27,7 @@ from loma.frontend.oracle_memory import (
     zero_of,
 )
 from loma.frontend.oracle_numbers import Dual, Number, Numbers, is_zero, slope_at, value_at
-from loma.ir.derived import DVAL, VAL, forward_signature, reverse_signature
+from loma.ir.derived import DVAL, VAL, Mode, forward_signature, reverse_signature
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.types import ArrayType, Scalar, Structs, StructType, TapeType, Type, has_float
 
@@ -68,6 +68,13 @@ class World:
     steps_left: int
     depth_left: int
     write: Callable[[str], object] = lambda text: None
+    tags: dict[int, Mode] = field(default_factory=dict)
+
+    def fresh_tag(self, mode: Mode) -> int:
+        """A tag that no number has, of a run in some mode."""
+        tag = self.numbers.fresh_tag()
+        self.tags[tag] = mode
+        return tag
 
 
 class Forward:
@@ -80,7 +87,7 @@ class Forward:
 
     def run(self, operands: Sequence[Operand], threads: int) -> Operand:
         """Runs the primal on duals of a fresh tag."""
-        view = DualView(self._world, self._world.numbers.fresh_tag())
+        view = DualView(self._world, self._world.fresh_tag(Mode.FORWARD))
         arguments = self._primal.signature.arguments
         inner = [view.operand(x, a) for x, a in zip(operands, arguments, strict=True)]
         out = self._primal.run(inner, threads)
@@ -101,7 +108,7 @@ class DualView:
         """An operand of the derivative as one of the primal."""
         if isinstance(a.type, TapeType):
             raise Unjudged(a.name)
-        if not isinstance(x, Cell | Array | Struct):
+        if a.nodiff or not isinstance(x, Cell | Array | Struct):
             return x
         inner = self.inward(x, a.type)
         if isinstance(a.type, Scalar) and a.direction is Direction.IN:
@@ -235,7 +242,7 @@ class Reverse:
     def run(self, operands: Sequence[Operand], threads: int) -> Operand:
         """Adds the transposed Jacobian times the adjoint inputs to the adjoint outputs."""
         structs, numbers = self._world.structs, self._world.numbers
-        sweep = Sweep(numbers.fresh_tag())
+        sweep = Sweep(self._world.fresh_tag(Mode.REVERSE))
         signature = self._primal.signature
         last = len(operands) - len(signature.sizes)
         rest = list(operands[:last])
@@ -255,6 +262,8 @@ class Reverse:
     def _operand(self, sweep: Sweep, a: Argument, rest: list[Operand]) -> Operand:
         if isinstance(a.type, TapeType):
             raise Unjudged(a.name)
+        if a.nodiff:
+            return rest.pop(0)
         structs = self._world.structs
         if a.direction is Direction.OUT:
             seed = as_memory(rest.pop(0))

@@ -22,6 +22,7 @@ from loma.frontend.oracle_memory import (
     cell,
     copied,
     overwrite,
+    stopped,
     struct,
     zeros,
 )
@@ -77,6 +78,7 @@ class Primal:
         for symbol, a, x in zip(
             self._function.params, self.signature.arguments, operands, strict=True
         ):
+            x = stopped(x) if a.nodiff else x
             if x is not None and not isinstance(x, Cell | Array | Struct | Tape):
                 frame.places[symbol] = Cell(x)
             elif a.direction is Direction.IN and isinstance(a.type, StructType):

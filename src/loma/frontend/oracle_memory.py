@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from loma.frontend.oracle_numbers import Dual, Number
+from loma.frontend.oracle_numbers import Dual, Number, real
 from loma.ir.types import ArrayType, Scalar, Structs, StructType, TapeType, Type
 
 Value: TypeAlias = Number | int | bool
@@ -102,6 +102,26 @@ def struct(m: Memory | None) -> Struct:
     """The memory as a struct."""
     assert isinstance(m, Struct), f"a struct was expected, not {m}"
     return m
+
+
+def stopped(x: Value | Memory | None) -> Value | Memory | None:
+    """A value, or a copy of memory, without any slope."""
+    match x:
+        case Dual():
+            return real(x)
+        case Cell(value):
+            return Cell(real(value) if isinstance(value, Dual) else value)
+        case Array(items):
+            return Array([present(_memory(stopped(i))) for i in items])
+        case Struct(members):
+            return Struct({k: _memory(stopped(m)) for k, m in members.items()})
+        case _:
+            return x
+
+
+def _memory(x: Value | Memory | None) -> Memory | None:
+    assert x is None or isinstance(x, Cell | Array | Struct | Tape), "parts of memory are memory"
+    return x
 
 
 def copied(source: Memory | None, t: Type, structs: Structs) -> Memory | None:

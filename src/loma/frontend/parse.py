@@ -14,6 +14,7 @@ from loma.frontend.constants import Constant, evaluate
 from loma.frontend.parse_class import ClassParser, without_docstring
 from loma.frontend.parse_expr import ARITHMETIC, DIRECTIONS
 from loma.frontend.parse_range import LARGEST, bounds, launched, literal_int
+from loma.frontend.parse_rules import decorated
 from loma.frontend.parse_text import message, printed
 from loma.ir.derived import Mode
 from loma.ir.nodes import Direction
@@ -124,18 +125,13 @@ class Parser(ClassParser):
         self.identifier(node.name, name_span)
         if getattr(node, "type_params", []):
             self.report(constructs.statement(name_span, "a type parameter"))
-        simd = False
-        for decorator in node.decorator_list:
-            if isinstance(decorator, ast.Name) and decorator.id == "simd":
-                simd = True
-            else:
-                self.report(codes.decorator(self.span(decorator)))
+        simd, rules = decorated(node, self.span, self.findings)
         returns = node.returns
         result = None if returns is None or _is_none(returns) else self.type(returns)
         args, body = self._args(node.args), self.block(without_docstring(node.body))
         params = self.mentioned((tuple([a.type for a in args]), result))
         return surface.Function(
-            node.name, args, result, body, simd, name_span, type_params=params,
+            node.name, args, result, body, simd, name_span, type_params=params, rules=rules,
             span=self.span(node))
 
     def _args(self, node: ast.arguments) -> tuple[surface.Arg, ...]:
@@ -151,6 +147,8 @@ class Parser(ClassParser):
         span = self.span(node)
         self.identifier(node.arg, span)
         match node.annotation:
+            case ast.Subscript(ast.Name("In"), ast.Subscript(ast.Name("NoDiff"), inner)):
+                return surface.Arg(node.arg, Direction.IN, self.type(inner), True, span=span)
             case ast.Subscript(ast.Name(direction), inner) if direction in DIRECTIONS:
                 return surface.Arg(node.arg, DIRECTIONS[direction], self.type(inner), span=span)
             case None:

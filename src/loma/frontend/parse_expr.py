@@ -9,6 +9,7 @@ from loma.diagnostics import Span
 from loma.frontend import surface
 from loma.frontend.codes import constructs
 from loma.frontend.codes import names as name_codes
+from loma.frontend.codes import rules as rule_codes
 from loma.frontend.codes import syntax as codes
 from loma.frontend.codes.parallel import launch_form
 from loma.frontend.constants import Constant, evaluate
@@ -317,8 +318,10 @@ class ExpressionParser:
                 return surface.StackTypeExpr(self.type(inner), span=span)
             case ast.Subscript(ast.Name("Diff"), inner):
                 return surface.DiffTypeExpr(self.type(inner), span=span)
-            case ast.Subscript(ast.Name(("In" | "Out" | "InOut") as name)):
-                self.report(codes.misplaced_direction(span, name))
+            case ast.Subscript(ast.Name(("In" | "Out" | "InOut" | "NoDiff") as name)):
+                nodiff = name == "NoDiff"
+                self.report(
+                    rule_codes.nodiff(span) if nodiff else codes.misplaced_direction(span, name))
                 return surface.BadType(span=span)
             case _:
                 self.report(codes.bad_type(span))

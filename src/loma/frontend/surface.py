@@ -296,16 +296,17 @@ Stmt: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arg(Node):
-    """An argument of a function."""
+    """An argument of a function; `nodiff` for In[NoDiff[T]]."""
 
     name: str
     direction: Direction
     type: TypeExpr
+    nodiff: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function(Node):
-    """def; `name_span` is where its name stands."""
+    """def; `name_span` is where its name stands, `rules` the derivatives that it is."""
 
     name: str
     args: tuple[Arg, ...]
@@ -314,6 +315,7 @@ class Function(Node):
     simd: bool
     name_span: Span
     type_params: tuple[TypeParam, ...] = field(default=(), kw_only=True)
+    rules: tuple[Derivative, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

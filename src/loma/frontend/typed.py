@@ -358,9 +358,8 @@ def values(text: Text) -> tuple[Expr, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A checked function; `params` are the symbols of signature.arguments, in order. What is not
-    `exported` is for other functions to call. `thread` is the argument of a kernel's body that is
-    the number of the thread.
+    """A checked function; `params` are the symbols of signature.arguments. What is not `exported`
+    is for other functions to call. `thread`: in a kernel's body, the number of the thread.
     """
 
     name: str
@@ -387,7 +386,8 @@ class Derivative:
 class Module:
     """A checked file. `structs` holds Diff structs too, once any derivative is requested.
 
-    `make__dfloat`-style constructors appear as ordinary functions in `functions`.
+    `make__dfloat`-style constructors appear as ordinary functions in `functions`. `rules` are
+    derivatives that the program has written itself, each by the name of its function.
     """
 
     structs: Mapping[str, StructDef]
@@ -397,3 +397,4 @@ class Module:
     file: str = "<loma>"
     source: str = ""
     files: Files = field(default=Files(), repr=False)
+    rules: tuple[Derivative, ...] = ()

@@ -41,7 +41,7 @@ MISSING: Final = Missing()
 TYPES: Final[Mapping[int, str]] = {
     id(float): "float", id(int): "int", id(bool): "bool", id(range): "range",
     id(names.Array): "Array", id(names.Diff): "Diff", id(names.In): "In", id(names.Out): "Out",
-    id(names.InOut): "InOut"}
+    id(names.InOut): "InOut", id(names.NoDiff): "NoDiff"}
 NUMPY_TYPES: Final = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64"}
 
 

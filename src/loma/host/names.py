@@ -16,6 +16,8 @@ T = TypeVar("T")
 In = Annotated[T, Direction.IN]
 Out = Annotated[T, Direction.OUT]
 InOut = Annotated[T, Direction.INOUT]
+NoDiff = Annotated[T, "NoDiff"]
+"""Inside of `In`: what no derivative is taken by."""
 
 if TYPE_CHECKING:
 
@@ -102,6 +104,7 @@ tan: Final = Builtin("tan")
 tanh: Final = Builtin("tanh")
 trunc: Final = Builtin("trunc")
 select: Final = Builtin("select")
+stop_gradient: Final = Builtin("stop_gradient")
 argmin: Final = Builtin("argmin")
 argmax: Final = Builtin("argmax")
 int2float: Final = Builtin("int2float")

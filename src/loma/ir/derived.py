@@ -110,7 +110,7 @@ def with_diff_structs(
 def forward_signature(s: Signature, float_type: Scalar) -> Signature:
     """The signature of fwd_diff of a function with signature `s`."""
     arguments = tuple(
-        replace(a, type=diff_type(a.type, float_type)) for a in s.arguments
+        a if a.nodiff else replace(a, type=diff_type(a.type, float_type)) for a in s.arguments
     )
     result = None if s.result is None else diff_type(s.result, float_type)
     return Signature(arguments, result, s.simd)
@@ -130,6 +130,8 @@ def _reversed(a: Argument, taken: set[str]) -> list[Argument]:
     if isinstance(a.type, TapeType):
         return [a]
     primal = replace(a, direction=Direction.IN, growable=False)
+    if a.nodiff:
+        return [] if a.direction is Direction.OUT else [primal]
     adjoint = replace(primal, name=_fresh(f"adj_{a.name}", taken))
     match a.direction:
         case Direction.IN:

@@ -20,6 +20,7 @@ LANGUAGE: Final = frozenset(
         "InOut",
         "Array",
         "Diff",
+        "NoDiff",
         "Tape",
         "int",
         "float",

@@ -329,12 +329,12 @@ class Direction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument of a signature, with its surface type; `growable` for an InOut array that
-    grows, `counts` for the number of elements of the stack before it.
+    """One argument of a signature, with its surface type.
 
-    `shape`: the sizes, by name or number, of an array of several dimensions or of named size; its
-    type is then an array of unknown length of its elements, row by row. `hidden`: the argument is
-    such a size; callers in loma do not write it. Hidden arguments come last.
+    `growable`: an InOut array that grows. `counts`: the size of the stack before it. `nodiff`: no
+    derivative is taken by it. `shape`: the sizes, by name or number, of an array of several
+    dimensions or of named size, whose type is an array of unknown length of its elements, row by
+    row. `hidden`: such a size, not written by callers in loma; these come last.
     """
 
     name: str
@@ -345,6 +345,7 @@ class Argument:
     shape: tuple[str | int, ...] = ()
     hidden: bool = False
     counts: bool = False
+    nodiff: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,9 +374,8 @@ class Function:
     A function that is not `exported` (the halves of a split derivative) is called from loma code
     only. The array parameters of a `distinct` one are different memory, without pointers inside.
     `fast` names a distinct twin, which the door to the host calls when no written array argument
-    starts where another argument does. A `cold` one is there for completeness: nobody asked for it
-    by name, and it is not worth optimising. A `part` was cut out of a long function, for
-    compilers to digest by itself: it is never inlined.
+    starts where another argument does. A `cold` one, which nobody asked for by name, is not worth
+    optimising. A `part` was cut out of a long function, for compilers to digest: never inlined.
     """
 
     name: str

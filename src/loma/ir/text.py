@@ -91,6 +91,7 @@ class _Printer:
             name = self._name(self._storage.of(p), a.name)
             kind = self._type(a.type)
             kind = f"{kind[:-1]}, ...]" if a.growable else kind
+            kind = f"NoDiff[{kind}]" if a.nodiff else kind
             shown.append(f"{name} : {a.direction.value}[{kind}]")
         return shown
 

@@ -23,6 +23,7 @@ from loma.frontend.codes import (
     modules,
     names,
     parallel,
+    rules,
     seeing,
     syntax,
     types,
@@ -43,7 +44,7 @@ def index() -> tuple[Entry, ...]:
     """All codes, in order."""
     found: list[Entry] = []
     for module in (syntax, constructs, names, types, calls, flow, derivatives, methods,
-                   modules, parallel, generics, seeing, arrays):
+                   modules, parallel, generics, rules, seeing, arrays):
         found += _entries(module)
     return tuple(sorted(found, key=lambda e: e.code))
 

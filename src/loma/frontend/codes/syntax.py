@@ -80,16 +80,17 @@ def imports(span: Span) -> Finding:
 
 
 def decorator(span: Span) -> Finding:
-    """A decorator other than @simd.
+    """A decorator that the language does not have.
 
-    `@simd` is the only decorator.
+    There are `@simd`, `@custom_fwd(f)` and `@custom_rev(f)`.
 
         @jit
         def f(x : In[float]) -> float:
             return x
     """
     return finding("E0106", "unknown decorator", span,
-                   help="the only decorator is `@simd`, which makes a function a kernel")
+                   help="`@simd` makes a function a kernel, `@custom_fwd(f)` and `@custom_rev(f)` "
+                        "make it a derivative of `f`")
 
 
 def not_annotated(arg: surface.Node, name: str, annotated: str) -> Finding:

@@ -6,7 +6,7 @@ section 6.2.)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from loma.ir.analysis.roots import bases
@@ -45,14 +45,24 @@ def differentiable(v: Operand, structs: Structs) -> bool:
     return v.type.is_float
 
 
+def unvaried(f: Function) -> frozenset[Var]:
+    """The parameters that no derivative is taken by."""
+    arguments = f.signature.arguments
+    return frozenset(p for p, a in zip(f.params, arguments, strict=False) if a.nodiff)
+
+
 class Activity:
-    """The active values and roots of a function, every differentiable parameter being an input.
+    """The active values and roots of a function, every differentiable parameter being an input
+    except the `fixed` ones.
 
     `active(v)`: v depends on an input, and an output depends on v.
     """
 
-    def __init__(self, function: Function, structs: Structs) -> None:
+    def __init__(
+        self, function: Function, structs: Structs, fixed: Collection[Var] = ()
+    ) -> None:
         self.structs = structs
+        self.fixed = {*fixed, *unvaried(function)}
         self.base = bases(function.body)
         self.body = function.body
         self.varied = self._varied(function)
@@ -76,7 +86,7 @@ class Activity:
     # Both analyses run to a fixed point over the whole body: sets only grow.
 
     def _varied(self, function: Function) -> set[Var]:
-        marked = {p for p in function.params if differentiable(p, self.structs)}
+        marked = {p for p in function.params if differentiable(p, self.structs)} - self.fixed
         return self._grow(marked, self._vary)
 
     def _useful(self, function: Function) -> set[Var]:
@@ -100,20 +110,20 @@ class Activity:
 
     def _vary(self, op: Op, marked: set[Var]) -> None:  # noqa: C901, PLR0915 - one dispatch
         match op:
-            case Apply(_, args, out):
-                if out.scalar.is_float and self._roots(args) & marked:
+            case Apply(prim, args, out):
+                if out.scalar.is_float and not prim.flat and self._roots(args) & marked:
                     marked.add(out)
             case Load(root, _, out):
                 if out.scalar.is_float and self.base.get(root, root) in marked:
                     marked.add(out)
             case Store(root, _, value) | Accum(root, _, value) | StoreRef(root, _, value):
-                _flow(self._roots((value,)), self._roots((root,)), marked)
+                _flow(self._roots((value,)), self._roots((root,)) - self.fixed, marked)
             case Push(tape, values):
                 _flow(self._roots(values), self._roots((tape,)), marked)
             case Pop(tape, outs):
                 _flow(self._roots((tape,)), {v for v in outs if v.scalar.is_float}, marked)
             case Call(_, args, outs):
-                touched = {r for r in self._roots(args) if isinstance(r.type, Ref)}
+                touched = {r for r in self._roots(args) if isinstance(r.type, Ref)} - self.fixed
                 _flow(self._roots(args), touched | {v for v in outs if v.scalar.is_float}, marked)
             case If(_, then, orelse, outs):
                 for region in (then, orelse):
@@ -132,8 +142,8 @@ class Activity:
 
     def _use(self, op: Op, marked: set[Var]) -> None:  # noqa: C901, PLR0915 - one dispatch
         match op:
-            case Apply(_, args, out):
-                if out in marked:
+            case Apply(prim, args, out):
+                if out in marked and not prim.flat:
                     marked.update(_floats(args))
             case Load(root, _, out):
                 _flow({out}, self._roots((root,)), marked)

@@ -125,6 +125,7 @@ SIGN: Final[Prim] = Prim(  # a zero keeps its sign, nan stays nan; the derivativ
     Result.SAME,
     signum,
     partials=lambda b, out, x: (None,),
+    flat=True,
     cost=2,
     surface=True,
     expand=_sign,

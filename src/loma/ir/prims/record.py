@@ -45,10 +45,10 @@ class Prim:
     (None where it is zero by structure). A `singular` one may have infinite partials at finite
     points: a tangent or an adjoint that is exactly 0 contributes exactly 0 through it. Through a
     `choice`, whose partials are selected, what was not chosen contributes exactly 0, however
-    large its tangent or its adjoint is. `domain` is where the row's own test draws its operands.
-    `expand(b, *args)` emits the same in other primitives, for what no backend has. `cost`: add,
-    mul 1; div, sqrt 4; transcendental 20. `symbol` is the infix operator and `precedence` its
-    binding.
+    large its tangent or its adjoint is. No derivative flows through a `flat` one. `domain` is
+    where the row's own test draws its operands. `expand(b, *args)` emits the same in other
+    primitives, for what no backend has. `cost`: add, mul 1; div, sqrt 4; transcendental 20.
+    `symbol` is the infix operator and `precedence` its binding.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Prim:
     domain: tuple[float, float] = (-2.0, 2.0)
     singular: bool = False
     choice: bool = False
+    flat: bool = False
     cost: int = 1
     surface: bool = False
     symbol: str = ""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def _step(name: str, meaning: Meaning) -> Prim:
     return Prim(
-        name, 1, Operands.FLOAT, Result.SAME, meaning, lambda b, out, x: (None,), surface=True
+        name, 1, Operands.FLOAT, Result.SAME, meaning, lambda b, out, x: (None,), flat=True,
+        surface=True,
     )
 
 
