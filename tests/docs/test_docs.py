@@ -6,6 +6,7 @@ import builtins
 import ctypes
 import doctest
 import importlib.util
+import linecache
 import re
 import sys
 from pathlib import Path
@@ -78,6 +79,7 @@ def test_examples_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def execute(text: str, names: dict[str, object], where: str) -> None:
     """Runs a block of Python: a session with prompts, or plain statements."""
     if ">>>" not in text:
+        linecache.cache[where] = (len(text), None, text.splitlines(keepends=True), where)
         exec(builtins.compile(text, where, "exec"), names)
         return
     test = doctest.DocTestParser().get_doctest(text, names, where, where, 0)
