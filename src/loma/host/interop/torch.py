@@ -99,14 +99,23 @@ def computed(op: Op, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...
     fast = op.doors.get("torch") or runner(op)
     out = fast(*tensors)
     if out is MISS:
+        out = fast(*_beside(tensors))
+    if out is MISS:
         return _slowly(op, tensors)
     if out is TRAPPED:
         op.instance.raise_error()
     return out  # type: ignore[no-any-return]
 
 
+def _beside(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Tensors whose elements lie side by side, as far as they can be had."""
+    with suppress(RuntimeError):
+        return [t if t.is_contiguous() else t.contiguous() for t in tensors]
+    return list(tensors)
+
+
 def _slowly(op: Op, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
-    """The same for tensors whose elements do not lie side by side."""
+    """The same for tensors that DLPack does not describe as they are."""
     try:
         plain = [t.detach().resolve_conj().resolve_neg().contiguous() for t in tensors]
     except RuntimeError as e:
@@ -242,6 +251,8 @@ def applied(op: Op, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]
             return computed(op, tensors)
         runner(op)
         out = _apply(op, *tensors)
+        if out is MISS:
+            out = _apply(op, *_beside(tensors))
         if out is not MISS:
             return out  # type: ignore[no-any-return]
     return LomaFunction.apply(op, *tensors)  # type: ignore[no-any-return]

@@ -1,0 +1,11 @@
+"""The kernel of `doors` in Warp, which wants its kernels in a file."""
+
+import warp as wp
+
+
+@wp.kernel
+def five(a: wp.array(dtype=wp.float64), b: wp.array(dtype=wp.float64),  # type: ignore[valid-type]
+         c: wp.array(dtype=wp.float64), d: wp.array(dtype=wp.float64),  # type: ignore[valid-type]
+         e: wp.array(dtype=wp.float64), y: wp.array(dtype=wp.float64)):  # type: ignore[valid-type]
+    i = wp.tid()
+    y[i] = a[i] * b[i] + c[i] * d[i] + e[i]
