@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 
 import pytest
 from subjects import COMPILED, on
@@ -109,3 +110,16 @@ r = rev_diff(slope)
     gx, gy = ctypes.c_double(0), ctypes.c_double(0)
     lib.r(3.0, gx, 4.0, gy, 1.0)
     assert (gx.value, gy.value) == pytest.approx((2.0, 0.0), abs=1e-12)
+
+
+def test_norm_at_zero_gives_no_nan() -> None:
+    """taichi#4332: the gradient of a norm at zero is NaN."""
+    structs, lib = compile("""
+from loma.std.vec import vec3
+def f(v : In[vec3]) -> float:
+    return v.length() + v.normalized().x
+r = rev_diff(f)
+""", "llvm")
+    g = structs["vec3"]()
+    lib.r(structs["vec3"](), g, 1.0)
+    assert all(math.isfinite(x) for x in (g.x, g.y, g.z))

@@ -88,12 +88,7 @@ class Checker:
 
     def module(self, source: Source) -> typed.Module:
         """Checks everything."""
-        for f in self.functions.values():
-            self.instances.add(Job(f))
-        self.functions |= self.requests.name_all(self.named_instances, self.functions)
-        for d in list(self.derivatives.values()):
-            self._derived(d, ())
-        self._add_constructor()
+        self._sign_all()
         rules = check_rules(self.functions.values(), self.signatures, self.types, self.findings)
         self.types.used_diff |= bool(rules)
         context = Context(self.types, self.signatures, self.findings, self._reverse(rules),
@@ -105,6 +100,7 @@ class Checker:
             checker = FunctionChecker(context, f.name, f.simd)
             checker.job = job
             done = checker.function(f, self.signatures[f.name])
+            self.instances.wake(context.calls[f.name])
             if done is not None:
                 functions[f.name] = done
         functions |= self._makers(context, functions)
@@ -135,6 +131,18 @@ class Checker:
             return functions, requests
         self.internal |= generated
         return needed(functions, requests, self.internal, context.calls, rules)
+
+    def _sign_all(self) -> None:
+        """Finds the signatures of all functions and derivatives."""
+        for f in self.functions.values():
+            self.instances.add(Job(f))
+        self.functions |= self.requests.name_all(self.named_instances, self.functions)
+        for d in list(self.derivatives.values()):
+            self._derived(d, ())
+        self._add_constructor()
+        self.instances.wake(n for n in list(self.instances.waiting) if n not in self.internal)
+        self.instances.wake(d.primal for d in self.derivatives.values())
+        self.instances.wake(f.name for f in self.functions.values() if f.rules)
 
     def _makers(
         self, context: Context, functions: Mapping[str, typed.Function]

@@ -8,7 +8,7 @@ plain functions only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
@@ -19,6 +19,7 @@ from loma.frontend.check_scope import FunctionValue
 from loma.frontend.check_types import Types
 from loma.frontend.codes import generics as codes
 from loma.frontend.errors import Finding
+from loma.frontend.search import is_standard
 from loma.ir.nodes import Direction, Signature
 from loma.ir.types import Type
 
@@ -95,6 +96,7 @@ class Instances:
     made: dict[Key, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     jobs: list[Job] = field(default_factory=list)
+    waiting: dict[str, Job] = field(default_factory=dict)
     current: Job | None = None
     told: bool = False
 
@@ -108,7 +110,15 @@ class Instances:
         """Adds a function: its signature is known now, its body is checked later."""
         with self.types.generics.binding(job.bound):
             self.signatures[job.function.name] = self.sign(job.function)
-        self.jobs.append(job)
+        if is_standard(job.function.span.file):
+            self.waiting[job.function.name] = job
+        else:
+            self.jobs.append(job)
+
+    def wake(self, names: Iterable[str]) -> None:
+        """Functions of the standard library are checked once something calls them."""
+        if self.waiting:
+            self.jobs += [self.waiting.pop(name) for name in names if name in self.waiting]
 
     def instance(
         self, template: Template, bound: Bound, passed: tuple[Passed, ...], span: Span,

@@ -14,6 +14,7 @@ SUFFIXES: Final = (".loma", ".py")
 ENTRY: Final = "__init__"
 PACKAGE: Final = Path(__file__).parents[1]
 STANDARD: Final = ("loma", "std")
+FOLDER: Final = str(PACKAGE / "std") + os.sep
 
 
 def given_folders(path: Sequence[str | Path]) -> list[Path]:
@@ -65,3 +66,8 @@ def candidates(stem: Path) -> Iterator[Path]:
 def is_package(file: Path) -> bool:
     """Whether a file stands for its folder."""
     return file.stem == ENTRY
+
+
+def is_standard(file: str) -> bool:
+    """Whether a file belongs to the standard library."""
+    return file.startswith(FOLDER)
