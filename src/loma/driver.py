@@ -22,21 +22,18 @@ from loma.diagnostics import Diagnostic
 from loma.frontend import load, no_collection, typed
 from loma.frontend.codes import derivatives
 from loma.frontend.errors import raise_all
-from loma.ir.analysis.clashes import clashes
+from loma.ir.kernel import Kernel
 from loma.ir.nodes import (
-    Accum,
     Call,
     For,
     Function,
     Module,
     Parallel,
-    Store,
-    StoreRef,
     While,
 )
-from loma.ir.traverse import regions, walk
+from loma.ir.traverse import walk
 from loma.ir.types import F32, Scalar
-from loma.opt import outline, pipeline
+from loma.opt import device, outline, pipeline, twins
 
 BACKENDS: Final[dict[str, Backend]] = {LLVM.name: LLVM, C.name: C}
 LOOPS: Final = (For, While, Parallel)
@@ -99,28 +96,18 @@ def differentiated(
     return finished(work, strict)
 
 
-def writes_in_loops(f: Function) -> bool:
-    """Whether a loop writes memory, so that it matters what that is distinct from."""
-    loops = (op for op in walk(f.body) if isinstance(op, LOOPS))
-    return any(
-        isinstance(op, Store | Accum | StoreRef | Call)
-        for loop in loops
-        for inner in regions(loop)
-        for op in walk(inner)
-    )
+def kernels(
+    module: Module, *, strict: bool = False, aliased: bool = False, summed: bool = True
+) -> list[Kernel]:
+    """The kernels of a module for devices.
 
-
-def with_twins(functions: dict[str, Function], module: Module) -> dict[str, Function]:
-    """The functions, and a distinct twin of each exported one with loops over arrays that it
-    writes.
+    `aliased`: their arguments may be the same memory. `summed`: the device can add up what the
+    threads of a group have.
     """
-    found = dict(functions)
-    for name, f in functions.items():
-        if f.exported and not f.cold and writes_in_loops(f) and clashes(f):
-            twin = replace(f, name=f"_distinct_{name}", exported=False, distinct=True)
-            found[twin.name] = pipeline.run(pipeline.DISTINCT, twin, module)
-            found[name] = replace(f, fast=twin.name)
-    return found
+    chosen = [f for f in module.functions.values() if f.signature.simd and f.exported]
+    return [
+        device.kernel(f, module, strict=strict, aliased=aliased, summed=summed) for f in chosen
+    ]
 
 
 def assumptions(program: typed.Module) -> list[Diagnostic]:
@@ -161,7 +148,7 @@ def finished(work: Derivation, strict: bool) -> Module:
         for name, f in work.raw.items()
     }
     if not strict:
-        functions = with_twins(functions, module)
+        functions = twins.with_twins(functions, module)
     functions = without_unused(functions)
     return outline.run(replace(module, functions=functions))
 

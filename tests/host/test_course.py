@@ -173,14 +173,14 @@ def test_success_prints_nothing(capfd: pytest.CaptureFixture[str], tmp_path: Pat
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("target", ["ispc", "slang", "cuda", "opencl"])
+@pytest.mark.parametrize("target", ["ispc"])
 def test_targets_that_are_planned_say_so(target: str) -> None:
     with pytest.raises(TargetError, match="not there yet"):
         compile(SOURCE, target=target)
 
 
 def test_unknown_targets_list_the_known_ones() -> None:
-    with pytest.raises(TargetError, match="c, llvm"):
+    with pytest.raises(TargetError, match="c, cuda, llvm"):
         compile(SOURCE, target="basic")
     with pytest.raises(TargetError, match="f32"):
         compile(SOURCE, target="llvm", float_type="f16")

@@ -139,8 +139,8 @@ class _Unit:
             "LOMA_" + "".join(c if c.isalnum() else "_" for c in (header or "program.h")).upper()
         )
         return Text(
-            _tidy(source),
-            _tidy(f"#ifndef {guard}\n#define {guard}\n\n{declared}\n#endif\n"),
+            tidy(source),
+            tidy(f"#ifndef {guard}\n#define {guard}\n\n{declared}\n#endif\n"),
             {f.name: self._symbol(f) for f in self._exported()},
             {f.name: f.name in self._facts.context for f in self._exported()},
             {f.name: self._public[f.name] for f in self._exported()},
@@ -154,7 +154,7 @@ class _Unit:
         parts = ["#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n", c_header.OPEN]
         if renamed:
             parts.append(c_header.NAMED)
-        structs = _sorted(self._module)
+        structs = sorted_structs(self._module)
         if any(_points_to_struct(s) for s in structs):
             parts += [
                 "\n".join(f"typedef struct {n} {n};" for n in self._types.structs.values()) + "\n"
@@ -289,7 +289,7 @@ class _Unit:
         ]
 
 
-def _sorted(module: Module) -> list[StructDef]:
+def sorted_structs(module: Module) -> list[StructDef]:
     """The structs, each after those that lie in it."""
     done: dict[str, None] = {}
 
@@ -334,7 +334,7 @@ def _wrapped(line: str) -> list[Line]:
     ]
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text.strip("\n") + "\n"

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
-KEYWORDS: Final = _words("""
+KEYWORDS: Final = words("""
     auto break case char const continue default do double else enum extern float for goto if
     inline int long register restrict return short signed sizeof static struct switch
     typedef union unsigned void volatile while asm typeof alignas alignof bool constexpr
     false nullptr static_assert thread_local true typeof_unqual
 """)
 
-MACROS: Final = _words("""
+MACROS: Final = words("""
     I NULL NAN INFINITY HUGE_VAL HUGE_VALF EOF errno linux unix i386 alloca setjmp signbit
     isnan isinf isfinite isnormal fpclassify isunordered isgreater isless strdupa strndupa
     sched_priority complex imaginary math_errhandling MAXFLOAT RAND_MAX EXIT_SUCCESS
@@ -25,7 +26,7 @@ MACROS: Final = _words("""
     INT8_MIN INT16_MIN INT32_MIN INT64_MIN INT_MAX INT_MIN SIZE_MAX
 """)
 
-_MATH: Final = _words("""
+_MATH: Final = words("""
     acos acosh asin asinh atan atan2 atanh canonicalize cbrt ceil copysign cos cosh drem erf
     erfc exp exp10 exp2 expm1 fabs fdim finite floor fma fmax fmin fmod frexp fromfp gamma
     getpayload hypot ilogb j0 j1 jn ldexp lgamma llogb llrint llround log log10 log1p log2
@@ -35,7 +36,7 @@ _MATH: Final = _words("""
     fmaximum fminimum
 """)
 
-_LIBRARY: Final = _words("""
+_LIBRARY: Final = words("""
     a64l abort abs access acct alarm aligned_alloc at_quick_exit atexit atof atoi atol atoll
     basename bcmp bcopy brk bsearch bzero calloc chdir chown chroot clearenv clock close
     confstr crypt ctime daemon difftime div drand48 dup dup2 dysize ecvt erand48 execl
@@ -59,9 +60,9 @@ _LIBRARY: Final = _words("""
     snprintf fprintf
 """)
 
-_TYPES: Final = _words("float_t double_t jmp_buf size_t ssize_t wchar_t va_list FILE div_t ldiv_t")
+_TYPES: Final = words("float_t double_t jmp_buf size_t ssize_t wchar_t va_list FILE div_t ldiv_t")
 
-_COMPILED: Final = _words("""
+_COMPILED: Final = words("""
     sin cos tan asin acos atan atan2 sinh cosh tanh exp exp2 exp10 expm1 log log2 log10
     log1p pow sqrt cbrt hypot sincos fma fabs fmin fmax fmod floor ceil trunc round rint
     ldexp copysign erf erfc
@@ -80,7 +81,7 @@ LIBRARY: Final = (
 )
 """Functions and types of the headers: nothing of ours can bear such a name in C."""
 
-NEEDED: Final = _words("""
+NEEDED: Final = words("""
     malloc calloc free realloc memcpy memmove memset memcmp longjmp setjmp _setjmp sysconf
     pthread_self pthread_getattr_np pthread_attr_getstack pthread_attr_destroy abort
 """) | {f"{name}{suffix}" for name in _COMPILED for suffix in ("", "f")}

@@ -49,7 +49,9 @@ class Dialect:
     `value` and `memory` spell scalars in variables and in memory, `literal` is the suffix of
     floats, `math` that of
     elementary functions; `to_int` names the saturating conversions; `taken` are names that
-    no variable may use, `words` those of the language itself.
+    no variable may use, `words` those of the language itself. `shared` qualifies the elements of
+    an array that is reached by a pointer, `long` is the suffix of 64-bit integers, `zero` starts
+    an aggregate with zeros.
     """
 
     name: str
@@ -62,10 +64,14 @@ class Dialect:
     growable: str
     taken: frozenset[str]
     words: frozenset[str]
+    shared: str = ""
+    long: str = "LL"
+    zero: str = "{0}"
 
     def function(self, prim: Prim, type: Scalar) -> str:
         """The name of an elementary function."""
-        return prim.spelling.get(self.name, prim.name) + self.math[type]
+        common = prim.spelling.get("c", prim.name)
+        return prim.spelling.get(self.name, common) + self.math[type]
 
     def field(self, name: str) -> str:
         """The name of a member: no word of the language, and different for different members."""
@@ -93,9 +99,9 @@ class Types:
             case TapeType():
                 return f"{self.dialect.tape} {name}"
             case ArrayType(ArrayType(_, int()) as element, None):
-                return self.declare(element, f"(*{name})")
+                return self.dialect.shared + self.declare(element, f"(*{name})")
             case ArrayType(element, None):
-                return self.declare(element, f"*{name}")
+                return self.dialect.shared + self.declare(element, f"*{name}")
             case ArrayType(element, size):
                 return self.declare(element, f"{name}[{size}]")
             case _:
@@ -104,11 +110,15 @@ class Types:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """How a place starts: the text of a root, and whether it is a pointer to what it holds."""
+    """How a place starts: the text of a root, and whether it is a pointer to what it holds.
+
+    A `private` one is memory that only the thread sees.
+    """
 
     text: str
     pointer: bool = False
     growable: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,17 +169,35 @@ class Printer:
                 return f"*{text}", UNARY
             assert isinstance(path[0], str), "only a struct is behind a pointer"
             text, path = f"{text}->{self.dialect.field(path[0])}", path[1:]
-        for s in path:
-            text = self._from(text, s) if isinstance(s, From) else text + self._step(s)
+        for k, s in enumerate(path):
+            before = path[k - 1] if k else None
+            after = path[k + 1] if k + 1 < len(path) else None
+            if isinstance(s, From):
+                text = text if self._joins(s, after) else self._from(text, s, root.private)
+            elif isinstance(before, From) and self._joins(before, s):
+                text += f"[{self._sum(before.start, s)}]"
+            else:
+                text += self._step(s)
         return text, ACCESS
 
-    def _from(self, text: str, s: From) -> str:
+    def _joins(self, s: From, after: Expr | str | None) -> bool:
+        """Whether where an array begins can be added to the index that follows."""
+        return s.depth == 1 and after is not None and not isinstance(after, str | From)
+
+    def _sum(self, start: Expr, index: Expr | str) -> str:
+        assert not isinstance(index, str), "an index"
+        if isinstance(start, Const) and start.value == 0:
+            return self.of(index)
+        return f"{self.of(start, LEVELS['+'])} + {self.of(index, LEVELS['+'] + 1)}"
+
+    def _from(self, text: str, s: From, private: bool) -> str:
         """The array that begins at an element of the array that a text names."""
         if not (isinstance(s.start, Const) and s.start.value == 0):
             text = f"({text} + {self.of(s.start, LEVELS['+'] + 1)})"
         if s.depth == 1:
             return text
-        return f"(({self.types.declare(ArrayType(s.type.element), '').strip()}){text})"
+        kind = self.types.declare(ArrayType(s.type.element), "").strip()
+        return f"(({kind.removeprefix(self.dialect.shared) if private else kind}){text})"
 
     def _step(self, s: Expr | str) -> str:
         return f".{self.dialect.field(s)}" if isinstance(s, str) else f"[{self.of(s)}]"
@@ -212,7 +240,7 @@ class Printer:
 
     def _integer(self, value: int, type: Scalar) -> tuple[str, int]:
         least = -(1 << (8 * type.bytes - 1))
-        suffix = "" if -(1 << 31) < value < (1 << 31) else "LL"
+        suffix = "" if -(1 << 31) < value < (1 << 31) else self.dialect.long
         if value == least:
             return f"INT{8 * type.bytes}_MIN", ATOM
         return f"{value}{suffix}", UNARY if value < 0 else ATOM

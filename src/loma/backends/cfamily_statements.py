@@ -157,18 +157,18 @@ class Statements:
         assert isinstance(root.type, Ref), "a local is a root"
         if root.type.growable:
             self._alive.append(s)
-            return f"{self.program.dialect.growable} {name} = {{0}};"
+            return f"{self.program.dialect.growable} {name} = {self.program.dialect.zero};"
         if root in self.program.facts.heap:
             self._alive.append(s)
             return self._heap(s, name)
         match root.content:
             case TapeType():
                 self._alive.append(s)
-                return f"{self.program.dialect.tape} {name} = {{0}};"
+                return f"{self.program.dialect.tape} {name} = {self.program.dialect.zero};"
             case Scalar() as t:
                 return f"{types.declare(t, name)} = 0;"
             case t:
-                return f"{types.declare(t, name)} = {{0}};"
+                return f"{types.declare(t, name)} = {self.program.dialect.zero};"
 
     def _hold(self, s: T.Hold) -> str:
         name = self._name(s.root, s.root.name)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from loma import driver
 from loma.backends.base import Options
@@ -17,7 +16,8 @@ from loma.host.build import Source, build
 from loma.host.marshal import Library, ctypes_structs
 from loma.ir.types import Scalar
 
-PLANNED: Final = ("ispc", "slang", "cuda", "opencl")
+PLANNED: Final = ("ispc",)
+DEVICES: Final = ("cuda", "opencl", "slang")
 FLOATS: Final = {"f32": Scalar.F32, "f64": Scalar.F64}
 
 
@@ -37,16 +37,23 @@ def compile(
     debug: bool = False,
     file: str = "<loma>",
     path: Sequence[str | Path] = (),
-) -> tuple[dict[str, type[ctypes.Structure]], Library]:
+    opencl_context: object = None,
+    opencl_device: object = None,
+    opencl_command_queue: object = None,
+) -> tuple[Any, Any]:
     """The structs by name, and a library whose attributes are the compiled functions.
 
     `output_filename` is where the shared library goes, without suffix; its folder is made. An error
-    in the program is raised, and shown on stderr when `print_error`. `slang_device` is accepted and
-    not used, for scripts that pass it. `debug`: with checks of divisions, domains and indices.
-    `file` is the name of the program in messages; files that it
-    imports are looked for in its folder, then in the folders of `path`.
+    in the program is raised, and shown on stderr when `print_error`. `debug`: with checks of
+    divisions, domains and indices (on CPUs). `file` is the name of the program in messages; files
+    that it imports are looked for in its folder, then in the folders of `path`.
+
+    For the targets `opencl` and `cuda` the library holds the kernels, and nothing is written; they
+    run in `opencl_command_queue`, or on the first device that is found (the queue knows its context
+    and device). For the target `slang` the result is a module of slangpy and the kernels by name,
+    on `slang_device` (None: the first that starts).
     """
-    if target not in driver.BACKENDS:
+    if target not in driver.BACKENDS and target not in DEVICES:
         raise TargetError(_no_target(target))
     if float_type not in FLOATS:
         raise TargetError(f"unknown float type {float_type!r}: choose one of {', '.join(FLOATS)}")
@@ -55,6 +62,9 @@ def compile(
         raise TargetError(f"output_filename {output_filename!r} names a folder, not a file")
     try:
         source = Source(loma_code, file, FLOATS[float_type], tuple(map(str, path)))
+        if target in DEVICES:
+            queue = slang_device if target == "slang" else opencl_command_queue
+            return _kernels(source, target, strict, queue)
         make = partial(build, source, target, Options(strict=strict, debug=debug, output=output))
         later = target == LLVM.name and output is None
         interface, loaded = make(callees=not later)
@@ -66,8 +76,18 @@ def compile(
     return structs, Library(interface, loaded, structs, make if later else None)
 
 
+def _kernels(
+    source: Source, target: str, strict: bool, queue: object
+) -> tuple[Any, Any]:
+    from loma.host.course_device import compile_kernels, compile_slang
+
+    if target == "slang":
+        return compile_slang(source, queue)
+    return compile_kernels(source, target, strict, queue)
+
+
 def _no_target(target: str) -> str:
-    have = ", ".join(sorted(driver.BACKENDS))
+    have = ", ".join(sorted((*driver.BACKENDS, *DEVICES)))
     if target in PLANNED:
         return f"the target {target!r} is not there yet; these are: {have}"
     return f"unknown target {target!r}: choose one of {have}"

@@ -25,6 +25,7 @@ from loma.ir.nodes import (
     LoadRef,
     Op,
     Operand,
+    Parallel,
     Path,
     Region,
     Store,
@@ -77,6 +78,15 @@ def meetings(loop: Op, base: Mapping[Var, Var]) -> Iterator[Race]:
     """The conflicts between the iterations of one loop; `base` as in `roots.bases`."""
     (body,) = regions(loop)
     yield from _Threads(body, base).races()
+
+
+def private(kernel: Function) -> frozenset[Var]:
+    """The parameters of a kernel of which each thread touches only elements that no other thread
+    touches; different parameters are taken to be different memory."""
+    threads = next((op for op in kernel.body.ops if isinstance(op, Parallel)), None)
+    if threads is None:
+        return frozenset()
+    return frozenset(_Threads(threads.body, bases(kernel.body)).private_roots())
 
 
 class _Threads:
@@ -136,6 +146,14 @@ class _Threads:
             write, other = (a, b) if a.writes else (b, a)
             sure = meeting is Meeting.ALWAYS and a.sure and b.sure and not other.writes
             yield Race(sure, write, other)
+
+    def private_roots(self) -> Iterator[Var]:
+        """The roots of which no two threads touch one element."""
+        for root, accesses in self.accesses.items():
+            paths = [a.path for a in accesses]
+            pairs = ((p, q) for i, p in enumerate(paths) for q in paths[i:])
+            if all(self.meeting(p, q) is Meeting.NEVER for p, q in pairs):
+                yield root
 
     def meeting(self, p: Path, q: Path) -> Meeting:
         """How two paths from one root relate in different threads."""

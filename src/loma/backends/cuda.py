@@ -1,0 +1,159 @@
+"""CUDA C++: kernels as text for NVRTC."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from loma.backends.c import C
+from loma.backends.c_words import words
+from loma.backends.cfamily import Dialect
+from loma.backends.device import SCALARS, DeviceDialect, Entry
+from loma.ir.layout import INDENT
+from loma.ir.types import Scalar
+
+WORDS: Final = words("""
+    and and_eq asm bitand bitor catch class compl const_cast decltype delete dynamic_cast
+    explicit export friend mutable namespace new noexcept not not_eq operator or or_eq private
+    protected public reinterpret_cast static_assert static_cast template this throw try typeid
+    typename using virtual wchar_t xor xor_eq threadIdx blockIdx blockDim gridDim warpSize dim3
+    half float1 float2 float3 float4 int1 int2 int3 int4 uint1 uint2 uint3 uint4 double1
+    double2 double3 double4 __device__ __global__ __shared__ __constant__ min max abs saturate
+    clock assert printf malloc free memcpy memset rsqrt norm norm3d norm4d sinpi cospi sincos
+    fdividef umin umax ullmin ctx _lane _next _words _capacity _heap _size _error
+""")
+
+CUDA: Final = Dialect(
+    name="cuda",
+    value=SCALARS,
+    memory={**SCALARS, Scalar.BOOL: "int32_t"},
+    literal=C.literal,
+    math=C.math,
+    to_int=C.to_int,
+    tape="loma_tape",
+    growable="loma_growable",
+    words=C.words | WORDS,
+    taken=C.taken | WORDS,
+    zero="{}",
+)
+
+OPENING: Final = r"""
+#ifdef __CUDACC_RTC__
+typedef int int32_t;
+typedef unsigned int uint32_t;
+typedef long long int64_t;
+typedef unsigned long long uint64_t;
+#else
+#include <stdint.h>
+#endif
+#ifndef INT32_MIN
+#define INT32_MIN (-2147483647 - 1)
+#define INT32_MAX 2147483647
+#define INT64_MIN (-9223372036854775807LL - 1)
+#define INT64_MAX 9223372036854775807LL
+#endif
+#ifndef NAN
+#define NAN __int_as_float(0x7fffffff)
+#define INFINITY __int_as_float(0x7f800000)
+#endif
+#define restrict __restrict__
+#define LOMA_SHARED
+#define LOMA_FUNCTION static __device__
+#define LOMA_FIRST(place, number) atomicCAS(place, 0, number)
+#define LOMA_ZERO(type) type()
+"""
+
+BITS: Final = {
+    Scalar.BOOL: ("x", "x != 0"),
+    Scalar.I32: ("(uint32_t)x", "(int32_t)x"),
+    Scalar.I64: ("x", "(int64_t)x"),
+    Scalar.F32: ("__float_as_uint(x)", "__uint_as_float(x)"),
+    Scalar.F64: ("__double_as_longlong(x)", "__longlong_as_double((int64_t)x)"),
+}
+
+ADD: Final = r"""
+LOMA_FUNCTION void loma_add_{kind}({type} *place, {type} x)
+{
+    atomicAdd({cast}place, {convert}x);
+}
+"""
+
+ADD_ALL: Final = r"""
+/* Adds what all threads of a block have to one place: one atomic addition for each block. */
+LOMA_FUNCTION void loma_add_all_{kind}({type} *place, {type} x)
+{
+    __shared__ {type} part[32];
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    for (int apart = 16; apart > 0; apart /= 2)
+        x += __shfl_down_sync(0xffffffffu, x, apart);
+    if (lane == 0)
+        part[warp] = x;
+    __syncthreads();
+    if (warp == 0) {
+        x = lane < warps ? part[lane] : 0;
+        for (int apart = 16; apart > 0; apart /= 2)
+            x += __shfl_down_sync(0xffffffffu, x, apart);
+        if (lane == 0 && x != 0)
+            atomicAdd(place, x);
+    }
+    __syncthreads();
+}
+"""
+
+
+def _add(t: Scalar) -> str:
+    cast, convert = ("", "")
+    if t is Scalar.I64:
+        cast, convert = "(unsigned long long *)", "(unsigned long long)"
+    text = ADD.replace("{kind}", t.value).replace("{type}", SCALARS[t])
+    return text.replace("{cast}", cast).replace("{convert}", convert)
+
+
+def _add_all(t: Scalar) -> str:
+    return ADD_ALL.replace("{kind}", t.value).replace("{type}", SCALARS[t])
+
+
+def _entry(e: Entry) -> list[str]:
+    parameters = [*e.parameters, "int32_t _threads"]
+    body = []
+    if e.context:
+        parameters += [
+            "uint32_t *_words",
+            "uint32_t _capacity",
+            "char *_heap",
+            "uint64_t _size",
+            "int32_t *_error",
+        ]
+        body += [
+            "const uint64_t _lane = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x;",
+            "loma_context ctx = {",
+            f"{INDENT}_words + _lane, gridDim.x * (uint64_t)blockDim.x, 0, _capacity,",
+            f"{INDENT}_heap + _lane * _size, 0, 0, _size, _error, false",
+            "};",
+        ]
+    body += [f"{SCALARS[t]} {name} = 0;" for t, name, _ in e.sums]
+    body += [
+        "for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;",
+        f"{INDENT * 2}_next += gridDim.x * (int64_t)blockDim.x) {{",
+        f"{INDENT}const int32_t {e.index} = (int32_t)_next;",
+    ]
+    if e.context:
+        body += [f"{INDENT}ctx.used = 0;", f"{INDENT}ctx.filled = ctx.top = 0;"]
+    body.append(INDENT + e.call)
+    if e.context:
+        body += [f"{INDENT}if (ctx.stopped)", f"{INDENT * 2}break;"]
+    body.append("}")
+    body += [f"loma_add_all_{t.value}({place}, {name});" for t, name, place in e.sums]
+    head = f'extern "C" __global__ void {e.name}({", ".join(parameters)})'
+    return [head, "{", *(INDENT + x for x in body), "}"]
+
+
+TARGET: Final = DeviceDialect(
+    dialect=CUDA,
+    opening=OPENING,
+    doubles="",
+    bits=BITS,
+    add=_add,
+    add_all=_add_all,
+    entry=_entry,
+    pointers=True,
+)

@@ -1,0 +1,320 @@
+"""A module's kernels as one program for a device, in a language like C; a `DeviceDialect` says
+which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from loma.backends import device_runtime as R
+from loma.backends.c import sorted_structs, tidy
+from loma.backends.cfamily import Dialect, Types
+from loma.backends.cfamily_facts import facts
+from loma.backends.cfamily_statements import Program
+from loma.backends.device_function import Stop, Stops, ThreadPrinter
+from loma.diagnostics import CompileError
+from loma.ir.kernel import Kernel
+from loma.ir.layout import INDENT, Line, wrapped
+from loma.ir.names import Names
+from loma.ir.nodes import Alloc, Call, Function, Module, Print, Var
+from loma.ir.traverse import bound, walk
+from loma.ir.types import ArrayType, Ref, Scalar, Structs, StructType, TapeType, Type
+
+SCALARS: Final = {
+    Scalar.BOOL: "bool",
+    Scalar.I32: "int32_t",
+    Scalar.I64: "int64_t",
+    Scalar.F32: "float",
+    Scalar.F64: "double",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDialect:
+    """What is particular to a device's language beside its spellings.
+
+    `opening` defines the names that the common runtime rests on. `bits` gives, for a scalar, how
+    its bits become an integer and how they come back. `add` is the text of the functions that add
+    to memory and that add up what the threads of a group have, for one float type. `pointers`:
+    whether memory of the device may hold pointers. `doubles` and `entry` print a declaration that
+    programs with doubles need, and the entry of a kernel.
+    """
+
+    dialect: Dialect
+    opening: str
+    doubles: str
+    bits: Mapping[Scalar, tuple[str, str]]
+    add: Callable[[Scalar], str]
+    add_all: Callable[[Scalar], str]
+    entry: Callable[[Entry], list[str]]
+    pointers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an entry is made of.
+
+    `context`: whether the thread function takes one. `index` names the thread. `sums`: type, name
+    of the variable, and the address of the place that is added to.
+    """
+
+    name: str
+    parameters: list[str]
+    call: str
+    index: str
+    context: bool
+    sums: list[tuple[Scalar, str, str]]
+
+
+class DeviceError(CompileError):
+    """A program that this target cannot run."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceText:
+    """A program for a device.
+
+    `stops[n - 1]` is what error n means.
+    """
+
+    source: str
+    kernels: dict[str, KernelFacts]
+    stops: tuple[Stop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelFacts:
+    """What a host must know of a kernel to launch it.
+
+    `entry` is its name. `context`: it takes memory for tapes and local arrays, and can stop itself;
+    `tape` and `heap`: it uses such memory. `sums`: for so many places it adds up what threads have.
+    `writes` are the positions of the arguments that it writes.
+    """
+
+    entry: str
+    context: bool
+    tape: bool
+    heap: bool
+    sums: int
+    writes: frozenset[int]
+
+
+def device_text(
+    module: Module,
+    kernels: list[Kernel],
+    target: DeviceDialect,
+    *,
+    strict: bool = False,
+    plain: bool = True,
+) -> DeviceText:
+    """Kernels of a module as one program.
+
+    Without `plain`, names that users chose have a prefix, so that nothing can clash. No kernel may
+    have a `refusal`.
+    """
+    return _Unit(module, kernels, target, strict, plain).text()
+
+
+def refusal(k: Kernel, module: Module, target: str, *, pointers: bool) -> str | None:
+    """Why a target cannot run a kernel, or None if it can; `pointers`: its memory may hold them."""
+    for op in walk(k.thread.body):
+        if isinstance(op, Call):
+            return (
+                f"the kernel `{k.name}` calls `{op.function}`, which calls itself: the target "
+                f"'{target}' has no recursion; 'llvm' and 'c' do"
+            )
+        if isinstance(op, Print):
+            return f"the kernel `{k.name}` prints: the target '{target}' cannot; 'llvm' and 'c' do"
+    for a in k.thread.signature.arguments:
+        if not pointers and holds_pointer(a.type, module.structs, outside=True):
+            return (
+                f"the kernel `{k.name}` takes `{a.name} : {a.type}`, memory that holds pointers to "
+                f"other memory: the target '{target}' has none; use a flat array with offsets"
+            )
+    return None
+
+
+def holds_pointer(t: Type, structs: Structs, outside: bool = False) -> bool:
+    """Whether memory of a type holds pointers; `outside`: the type is that of an argument, and the
+    pointer of an array to its elements does not count."""
+    match t:
+        case ArrayType(element, size):
+            return (size is None and not outside) or holds_pointer(element, structs)
+        case StructType(name):
+            return any(holds_pointer(m, structs) for _, m in structs[name].members)
+        case _:
+            return False
+
+
+class _Unit:
+    def __init__(
+        self,
+        module: Module,
+        kernels: list[Kernel],
+        target: DeviceDialect,
+        strict: bool,
+        plain: bool,
+    ) -> None:
+        self._target = target
+        self._kernels = kernels
+        self._plain = plain
+        self._stops = Stops()
+        dialect = target.dialect
+        self._supply = Names(dialect.taken)
+        used = _used_structs(module, [k.thread for k in kernels])
+        self._module = replace(
+            module,
+            structs={n: s for n, s in module.structs.items() if n in used},
+            functions={k.thread.name: k.thread for k in kernels},
+        )
+        structs = {name: self._global(name) for name in self._module.structs}
+        self._entries = {k.name: self._global(k.name) for k in kernels}
+        called = {k.name: self._supply.fresh(f"{self._entries[k.name]}_thread") for k in kernels}
+        self._facts = facts(self._module)
+        self._types = Types(dialect, structs)
+        self._program = Program(self._module, self._facts, dialect, self._types, called, strict)
+
+    def _global(self, name: str) -> str:
+        reserved = self._target.dialect.is_word(name) or name in self._target.dialect.taken
+        return self._supply.fresh(f"loma_{name}" if not self._plain or reserved else name)
+
+    def text(self) -> DeviceText:
+        """The program."""
+        printers = {k.name: ThreadPrinter(k, self._program, self._stops) for k in self._kernels}
+        body = "\n".join(self._kernel(k, printers[k.name]) for k in self._kernels)
+        structs = [self._struct(s.name) for s in sorted_structs(self._module)]
+        runtime = self._runtime(body)
+        doubles = self._target.doubles if "double" in runtime + body + "".join(structs) else ""
+        source = "\n".join(
+            [
+                "/* Generated by loma. */",
+                doubles + self._target.opening,
+                *structs,
+                runtime,
+                body,
+            ]
+        )
+        known = {k.name: self._known(k, printers[k.name]) for k in self._kernels}
+        return DeviceText(tidy(source), known, tuple(self._stops.found))
+
+    def _known(self, k: Kernel, printer: ThreadPrinter) -> KernelFacts:
+        locals_ = [op.out for op in walk(k.thread.body) if isinstance(op, Alloc)]
+        growable = [v for v in locals_ if isinstance(v.type, Ref) and v.type.growable]
+        return KernelFacts(
+            self._entries[k.name],
+            k.thread.name in self._facts.context,
+            any(isinstance(v.content, TapeType) for v in locals_),
+            bool(growable) or any(v in self._facts.heap for v in locals_),
+            len(k.sums),
+            printer.written,
+        )
+
+    def _struct(self, name: str) -> str:
+        struct, shown = self._module.structs[name], self._types.structs[name]
+        field = self._target.dialect.field
+        members = [f"{INDENT}{self._types.declare(t, field(m))};" for m, t in struct.members]
+        return "\n".join([f"typedef struct {shown} {{", *members, f"}} {shown};\n"])
+
+    def _kernel(self, k: Kernel, printer: ThreadPrinter) -> str:
+        context = k.thread.name in self._facts.context
+        name = self._program.called[k.name]
+        head = f"LOMA_FUNCTION {printer.signature(name, context)}"
+        lines = [f"\n{head}", "{", *(INDENT + x for x in printer.lines()), "}"]
+        lines += ["", *self._target.entry(self._entry(k, printer, context))]
+        pieces = [piece for line in lines for piece in line.split("\n")]
+        return "\n".join(
+            w.text
+            for piece in pieces
+            for w in (
+                [Line(piece)]
+                if piece.startswith("#")
+                else wrapped(Line(piece), needs_brackets=False)
+            )
+        )
+
+    def _entry(self, k: Kernel, printer: ThreadPrinter, context: bool) -> Entry:
+        sums = [
+            (s.type, printer.name_of(v), printer.address_of(s))
+            for s, v in zip(k.sums, k.thread.params[-len(k.sums) :], strict=bool(k.sums))
+        ]
+        given = printer.given[: len(k.thread.params) - len(sums)]
+        given += [f"&{name}" for _, name, _ in sums]
+        if context:
+            given.insert(0, "&ctx")
+        call = f"{self._program.called[k.name]}({', '.join(given)});"
+        index = printer.name_of(k.thread.params[len(k.thread.params) - len(sums) - 2])
+        return Entry(self._entries[k.name], printer.entry_parameters, call, index, context, sums)
+
+    def _runtime(self, body: str) -> str:
+        target, add = self._target, []
+        real = [t for t in (Scalar.F32, Scalar.F64) if f"loma_add_all_{t.value}(" in body]
+        for t in Scalar:
+            if f"loma_add_{t.value}(" in body or t in real:
+                add.append(target.add(t))
+        add += [target.add_all(t) for t in real]
+        parts = [*add, *_conversions(body)]
+        if "loma_context" in body:
+            parts.append(R.MEMORY)
+            growable = "loma_growable" in body
+            if "loma_allocate" in body or growable:
+                parts.append(R.HEAP)
+            if "loma_tape" in body:
+                parts.append(R.TAPE)
+                parts += [self._push_pop(t) for t in Scalar if f"_{t.value}(ctx, &" in body]
+            if growable:
+                parts.append(R.GROWABLE)
+        return "\n".join(parts)
+
+    def _push_pop(self, t: Scalar) -> str:
+        text = R.PUSH_PAIR if t in (Scalar.I64, Scalar.F64) else R.PUSH_WORD
+        to, back = self._target.bits[t]
+        return _filled(text, kind=t.value, type=SCALARS[t], to=to, back=back)
+
+
+def _conversions(body: str) -> list[str]:
+    real = "double" if "double" in body else "float"
+    f = "" if real == "double" else "f"
+    limits = {
+        "low32": f"-2147483648.0{f}",
+        "high32": f"2147483648.0{f}",
+        "low64": f"-9223372036854775808.0{f}",
+        "high64": f"9223372036854775808.0{f}",
+    }
+    parts = []
+    for name, text in (("loma_to_int32", R.TO_INT), ("loma_to_int64", R.TO_LONG)):
+        if name in body:
+            parts.append(_filled(text, real=real, **limits))
+    for width in ("32", "64"):
+        if f"loma_shl{width}" in body or f"loma_shr{width}" in body:
+            parts.append(_filled(R.SHIFTS, width=width))
+    return parts
+
+
+def _filled(text: str, **values: str) -> str:
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _used_structs(module: Module, functions: list[Function]) -> set[str]:
+    """The structs that kernels mention, and those inside them."""
+    used: set[str] = set()
+
+    def visit(t: Type) -> None:
+        match t:
+            case ArrayType(element):
+                visit(element)
+            case StructType(name) if name not in used:
+                used.add(name)
+                for _, member in module.structs[name].members:
+                    visit(member)
+            case _:
+                pass
+
+    for f in functions:
+        roots: list[Var] = [*f.params, *bound(f.body)]
+        for v in roots:
+            if isinstance(v.type, Ref) and not isinstance(v.content, TapeType):
+                visit(v.content)
+    return used

@@ -1,0 +1,161 @@
+"""Prints what one thread of a kernel does, in a language like C for devices.
+
+A thread cannot jump out of nested calls: where it stops itself, it notes why and returns. Each
+thread has memory of its own for tapes and local arrays whose size is not known; where that is used
+up, the thread stops, and the host runs the kernel again with more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from loma.backends.cfamily import Root
+from loma.backends.cfamily_function import FunctionPrinter
+from loma.backends.cfamily_statements import Program
+from loma.ir import imperative as T
+from loma.ir.analysis.roots import bases, written_roots
+from loma.ir.kernel import Kernel, Sum
+from loma.ir.layout import INDENT
+from loma.ir.nodes import Argument, Direction, Trap, Var
+from loma.ir.prims import arithmetic as A
+from loma.ir.traverse import walk
+from loma.ir.types import ArrayType, Ref, Scalar, TapeType, Type
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a thread stops itself: entry number n of a program is error number n + 1 of a launch."""
+
+    trap: Trap
+    line: int
+    message: str
+
+
+@dataclass(slots=True)
+class Stops:
+    """The reasons that the kernels of a program have for stopping, numbered as they are met."""
+
+    found: list[Stop] = field(default_factory=list)
+
+    def number(self, stop: Stop) -> int:
+        """The error number of a reason."""
+        if stop not in self.found:
+            self.found.append(stop)
+        return self.found.index(stop) + 1
+
+
+class ThreadPrinter(FunctionPrinter):
+    """Prints the function of one thread."""
+
+    def __init__(self, kernel: Kernel, program: Program, stops: Stops) -> None:
+        self.kernel = kernel
+        self._stops = stops
+        base = bases(kernel.thread.body)
+        self._written = {
+            root for op in walk(kernel.thread.body) for root in written_roots(op, base, {})
+        }
+        self._written |= {s.root for s in kernel.sums}
+        count = len(kernel.sums)
+        self._own = set(kernel.thread.params[len(kernel.thread.params) - count :])
+        self._given = set(kernel.thread.params) - self._own
+        super().__init__(kernel.thread, program)
+
+    # Parameters.
+
+    def _parameter(self, a: Argument, p: Var) -> str:
+        shared = self.program.dialect.shared
+        match a.type:
+            case ArrayType(element) if not isinstance(element, ArrayType):
+                name = self._name(self._storage.of(p), a.name)
+                constant = "" if p in self._written else "const "
+                alone = "restrict " if self.f.distinct else ""
+                text = self.program.types.declare(element, f"*{alone}{name}")
+                return f"{shared}{constant}{text}"
+            case Scalar() if a.direction is not Direction.IN and p in self._own:
+                return super()._parameter(a, p)
+            case t if a.direction is not Direction.IN and not isinstance(t, ArrayType | TapeType):
+                return shared + super()._parameter(a, p)
+            case _:
+                return super()._parameter(a, p)
+
+    @property
+    def entry_parameters(self) -> list[str]:
+        """The declarations of the kernel's own parameters, as the host gives them."""
+        return self.parameters[: len(self.kernel.thread.params) - len(self.kernel.sums) - 2]
+
+    @property
+    def written(self) -> frozenset[int]:
+        """The positions of the kernel's parameters that its threads write."""
+        given = self.kernel.thread.params[: len(self.kernel.thread.params) - len(self._own)]
+        return frozenset(i for i, p in enumerate(given) if p in self._written)
+
+    def name_of(self, parameter: Var) -> str:
+        """The name of a parameter."""
+        return self._called(parameter)
+
+    def address_of(self, s: Sum) -> str:
+        """The address of the place that a sum is added to."""
+        return self._show.address(T.Place(s.root, s.path, s.type))
+
+    def _root(self, v: Var) -> Root:
+        root = super()._root(v)
+        own = v not in self._given and v not in self.program.facts.heap and not root.growable
+        return replace(root, private=own)
+
+    # Statements.
+
+    def _simple(self, s: T.Stmt) -> str:
+        match s:
+            case T.Add(place, value) if place.root in self._given or place.crossed:
+                kind = T.scalar_type(value).value
+                return f"loma_add_{kind}({self._show.address(place)}, {self._show.of(value)});"
+            case _:
+                return super()._simple(s)
+
+    def _stmt(self, s: T.Stmt) -> list[str]:
+        out = [piece for line in super()._stmt(s) for piece in line.split("\n")]
+        grows = not isinstance(s, T.Branch | T.Count | T.Loop) and any("LOMA_AT(" in x for x in out)
+        return [*out, *self._stopped()] if grows else out
+
+    def _stopped(self) -> list[str]:
+        return ["if (ctx->stopped)", f"{INDENT}return;"]
+
+    def _assert(self, s: T.Assert) -> list[str]:
+        fails = self._show.of(T.Operation(A.NOT, (s.cond,), Scalar.BOOL))
+        number = self._stops.number(Stop(s.trap, self._line, s.message or s.trap.value))
+        stop = [f"loma_stop(ctx, {number}); /* {s.message or s.trap.value} */", "return;"]
+        return [f"if ({fails}) {{", *(INDENT + x for x in stop), "}"]
+
+    def _push(self, tape: T.Place, e: T.Expr) -> str:
+        kind = T.scalar_type(e).value
+        given = f"ctx, {self._show.address(tape)}, {self._show.of(e)}"
+        return f"if (!loma_push_{kind}({given}))\n{INDENT}return;"
+
+    def _pop(self, tape: T.Place, v: Var) -> str:
+        number = self._stops.number(Stop(Trap.INDEX, self._line, "pop from an empty tape"))
+        given = f"ctx, {self._show.address(tape)}, {number}"
+        kind = v.scalar.value
+        return f"{self._called(v)} = loma_pop_{kind}({given});\n" + "\n".join(self._stopped())
+
+    def _heap(self, s: T.Local, name: str) -> str:
+        content = s.root.content
+        types = self.program.types
+        if isinstance(content, ArrayType):
+            count = str(content.size) if s.count is None else self._show.of(s.count)
+            element: Type = content.element
+        else:
+            self._pointers.add(s.root)
+            count, element = "1", content
+        given = f"ctx, {count}, sizeof({types.declare(element, '')})"
+        kind, shown = types.declare(ArrayType(element), ""), types.declare(ArrayType(element), name)
+        return f"{shown} = ({kind})loma_allocate({given});\n" + "\n".join(self._stopped())
+
+    def _free(self, root: Var) -> str:
+        name = self._names[root]
+        assert isinstance(root.type, Ref), "a local is a root"
+        if isinstance(root.content, TapeType):
+            return f"loma_drop(ctx, &{name});"
+        return f"loma_release(ctx, {name}{'.data' if root.type.growable else ''});"
+
+    def _pragma(self, s: T.Count) -> list[str]:
+        return []

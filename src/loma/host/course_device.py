@@ -1,0 +1,117 @@
+"""The course's door for targets that are devices: structs, and kernels that devices run."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from loma import driver
+from loma.backends import cuda, cuda_load, opencl, opencl_load, slang, slang_load
+from loma.backends.device import DeviceDialect, DeviceError, DeviceText, device_text, refusal
+from loma.backends.device_launch import Device, Launcher
+from loma.backends.interface import Interface
+from loma.host.build import Source
+from loma.host.device_library import DeviceLibrary
+from loma.host.marshal import ctypes_structs
+from loma.ir.kernel import Kernel
+from loma.ir.nodes import Module
+
+Handle: TypeAlias = Any  # a queue of the device's library
+Structs: TypeAlias = dict[str, type[ctypes.Structure]]
+Build: TypeAlias = Callable[[DeviceText, bool, Handle], Device]
+
+
+def _opencl(text: DeviceText, strict: bool, queue: Handle) -> Device:
+    queue = opencl_load.default_queue() if queue is None else queue
+    return opencl_load.OpenCLDevice(queue, text, strict)
+
+
+def _cuda(text: DeviceText, strict: bool, queue: Handle) -> Device:
+    return cuda_load.CudaDevice(text, strict)
+
+
+TARGETS: Final[dict[str, tuple[DeviceDialect, Build]]] = {
+    "cuda": (cuda.TARGET, _cuda),
+    "opencl": (opencl.TARGET, _opencl),
+}
+
+
+def compile_kernels(
+    source: Source, target: str, strict: bool, queue: Handle = None
+) -> tuple[Structs, DeviceLibrary]:
+    """The structs of a program, and its kernels on a device; `queue` is OpenCL's (None: of the
+    first device found)."""
+    module = driver.core_module(
+        source.text, source.file, source.float_type, strict=strict, path=source.path
+    )
+    dialect, build = TARGETS[target]
+    programs = _Programs(module, dialect, build, queue, strict)
+    interface = Interface.of(module)
+    structs = ctypes_structs(interface.structs)
+    signatures = {n: s for n, s in interface.signatures.items() if s.simd}
+    programs.launcher(False)
+    library = DeviceLibrary(
+        signatures, structs, programs.launcher, programs.refused, module.structs
+    )
+    return structs, library
+
+
+def compile_slang(source: Source, device: Handle) -> tuple[Handle, dict[str, Handle]]:
+    """The module of slangpy, and the kernels by name."""
+    device = slang_load.create_device() if device is None else device
+    module = driver.core_module(source.text, source.file, source.float_type, path=source.path)
+    text = slang_kernels(module, atomic=not slang_load.sequential(device))
+    fields = {n: tuple(m for m, _ in module.structs[n].members) for n in slang.structs(module)}
+    return slang_load.load(device, text, fields, source.file)
+
+
+def slang_kernels(module: Module, *, atomic: bool = True) -> DeviceText:
+    """The kernels of a module that Slang can run; raises DeviceError where it can run none."""
+    found = driver.kernels(module, summed=False)
+    why = {k.name: slang.refusal(k, module) for k in found}
+    able = [k for k in found if why[k.name] is None]
+    if found and not able:
+        raise DeviceError("; ".join(reason for reason in why.values() if reason is not None))
+    return slang.slang_text(module, able, atomic=atomic)
+
+
+def kernel_text(module: Module, target: str, *, strict: bool = False, aliased: bool = False) -> str:
+    """The kernels of a module as the text that the device's compiler gets."""
+    if target == "slang":
+        return slang_kernels(module).source
+    dialect = TARGETS[target][0]
+    kernels = driver.kernels(module, strict=strict, aliased=aliased)
+    able = [k for k in kernels if refusal(k, module, target, pointers=dialect.pointers) is None]
+    return device_text(module, able, dialect, strict=strict).source
+
+
+@dataclass(slots=True)
+class _Programs:
+    """The program of a module in its two forms, compiled when they are first needed."""
+
+    module: Module
+    dialect: DeviceDialect
+    build: Build
+    queue: Handle
+    strict: bool
+    made: dict[bool, Launcher] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def launcher(self, aliased: bool) -> Launcher:
+        """The program for arguments that are different memory, or that may be the same."""
+        if aliased not in self.made:
+            kernels = self._kernels(aliased)
+            text = device_text(self.module, kernels, self.dialect, strict=self.strict)
+            device = self.build(text, self.strict, self.queue)
+            self.made[aliased] = Launcher(device, text, self.module.file)
+        return self.made[aliased]
+
+    def _kernels(self, aliased: bool) -> list[Kernel]:
+        """Those that the target can run; the others are noted with the reason."""
+        found = driver.kernels(self.module, strict=self.strict, aliased=aliased)
+        name, pointers = self.dialect.dialect.name, self.dialect.pointers
+        why = {k.name: refusal(k, self.module, name, pointers=pointers) for k in found}
+        self.refused.update({name: reason for name, reason in why.items() if reason is not None})
+        return [k for k in found if k.name not in self.refused]

@@ -1,0 +1,145 @@
+"""A kernel as what one thread of a device does, and what threads add up together.
+
+    kernel(k, module) -> Kernel(thread = a function of one thread, sums = what its threads add up)
+
+Everything is inlined, so that no pointer crosses a call. Additions are sorted in three kinds. To an
+element that no other thread touches: a plain addition. To a place that all threads share, and only
+add to: a sum of the thread, which the device reduces before it touches memory. All others stay
+`Accum`, which devices make atomic.
+
+With `aliased`, arguments may be the same memory, and no addition to them is plain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from loma.ir.analysis.races import private
+from loma.ir.analysis.roots import bases
+from loma.ir.builder import type_of
+from loma.ir.kernel import Kernel, Sum
+from loma.ir.nodes import (
+    Accum,
+    Argument,
+    Const,
+    Direction,
+    Function,
+    Load,
+    Module,
+    Op,
+    Operand,
+    Parallel,
+    Path,
+    Region,
+    Signature,
+    Store,
+    Var,
+)
+from loma.ir.prims import arithmetic as A
+from loma.ir.traverse import walk
+from loma.ir.types import I32, Ref
+from loma.opt import inline, pipeline
+from loma.opt.rewrite import Rewriter, applied
+
+EVERYTHING: Final = 1_000_000
+"""A budget for inlining that is never reached."""
+MOST: Final = 32
+"""Sums that a group of threads has memory for."""
+
+
+def kernel(
+    f: Function,
+    module: Module,
+    *,
+    strict: bool = False,
+    aliased: bool = False,
+    summed: bool = True,
+) -> Kernel:
+    """The kernel `f` (a function marked simd) for devices; without `summed`, additions to places
+    that threads share stay single."""
+    assert f.signature.simd, f"{f.name} is no kernel"
+    f = inline.inline_calls(f, module, EVERYTHING)
+    f = pipeline.run(pipeline.STRICT if strict else pipeline.FINAL, f, module)
+    if not aliased and not strict:
+        f = pipeline.run(pipeline.DISTINCT, replace(f, distinct=True), module)
+    (threads,) = f.body.ops
+    assert isinstance(threads, Parallel), "a kernel is one Parallel"
+    alone = frozenset() if aliased else private(f)
+    sums = _sums(f, threads, alone) if summed else {}
+    thread = _thread(f, threads, alone, sums)
+    return Kernel(f.name, pipeline.simplify(thread, module), tuple(sums))
+
+
+def _sums(f: Function, threads: Parallel, alone: frozenset[Var]) -> dict[Sum, list[Accum]]:
+    """The additions to places that do not depend on the thread and are only added to."""
+    base = bases(f.body)
+    params = set(f.params) - alone
+    others = {
+        base.get(op.root, op.root) for op in walk(threads.body) if isinstance(op, Load | Store)
+    }
+    found: dict[Sum, list[Accum]] = {}
+    for op in walk(threads.body):
+        match op:
+            case Accum(root, path) if root in params - others and _fixed(path):
+                kind = type_of(op.value)
+                known = next((s for s in found if (s.root, s.path) == (root, path)), None)
+                if kind.is_float and (known is not None or len(found) < MOST):
+                    found.setdefault(known or Sum(root, path, kind), []).append(op)
+            case _:
+                pass
+    return found
+
+
+def _fixed(path: Path) -> bool:
+    return all(isinstance(step, str | Const) for step in path)
+
+
+def _thread(
+    f: Function, threads: Parallel, alone: frozenset[Var], sums: dict[Sum, list[Accum]]
+) -> Function:
+    (index,) = threads.body.args
+    count = f.params[-1]
+    totals = {s: Var(f"sum_{s.root.name}", Ref(s.type)) for s in sums}
+    targets = {op: totals[s] for s, ops in sums.items() for op in ops}
+    body = _Additions(bases(f.body), alone, targets).region(threads.body)
+    arguments = (
+        *f.signature.arguments,
+        Argument(index.name, I32),
+        Argument(count.name, I32),
+        *(Argument(v.name, v.content, Direction.INOUT) for v in totals.values()),
+    )
+    return replace(
+        f,
+        params=(*f.params[:-1], index, count, *totals.values()),
+        body=Region((), body.ops, ()),
+        signature=Signature(arguments),
+        exported=False,
+        fast="",
+    )
+
+
+class _Additions(Rewriter):
+    def __init__(
+        self, base: dict[Var, Var], alone: frozenset[Var], targets: dict[Accum, Var]
+    ) -> None:
+        super().__init__()
+        self.base = base
+        self.alone = alone
+        self.targets = targets
+
+    def op(self, op: Op) -> None:
+        match op:
+            case Accum() if op in self.targets:
+                self.emit(replace(op, root=self.targets[op], path=()))
+            case Accum(root, path, value) if self.base.get(root, root) in self.alone:
+                self.plain(op, root, path, value)
+            case _:
+                self.emit(self.nested(op))
+
+    def plain(self, op: Accum, root: Var, path: Path, value: Operand) -> None:
+        """Reads, adds and writes: no other thread is there."""
+        old = Var("old", type_of(value))
+        new = applied(A.ADD, old, value, span=op.span, name="sum")
+        self.ops.extend([Load(root, path, old, span=op.span), new])
+        self.emit(Store(root, path, new.out, span=op.span))

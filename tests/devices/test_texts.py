@@ -1,0 +1,24 @@
+"""Kernels as text for devices: golden files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from devices.programs import PROGRAMS
+
+from loma import driver
+from loma.host.course_device import kernel_text
+
+GOLDEN = Path(__file__).parent / "golden"
+SUFFIX = {"cuda": "cu", "opencl": "cl", "slang": "slang"}
+CASES = [(target, name) for target in SUFFIX for name in PROGRAMS]
+
+
+@pytest.mark.parametrize(("target", "name"), CASES)
+def test_golden(target: str, name: str, request: pytest.FixtureRequest) -> None:
+    text = kernel_text(driver.core_module(PROGRAMS[name], f"{name}.py"), target)
+    path = GOLDEN / f"{name}.{SUFFIX[target]}"
+    if request.config.getoption("--bless"):
+        path.write_text(text)
+    assert text == path.read_text()
