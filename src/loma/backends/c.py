@@ -171,7 +171,10 @@ class _Unit:
     def _declaration(self, f: Function) -> str:
         name, symbol = self._public[f.name], self._symbol(f)
         label = f' LOMA_NAMED("{symbol}")' if symbol != name else ""
-        return self._printers[f.name].signature(name, False) + label + ";"
+        shapes = [a.name + "".join(f"[{n}]" for n in a.shape)
+                  for a in f.signature.arguments if a.shape]
+        sizes = f"/* {', '.join(shapes)} */\n" if shapes else ""
+        return sizes + self._printers[f.name].signature(name, False) + label + ";"
 
     def _struct(self, s: StructDef) -> str:
         name = self._types.structs[s.name]

@@ -3,6 +3,7 @@ out."""
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from loma.backends.c import C, Text
@@ -61,7 +62,12 @@ class _Example:
     def _argument(self, a: Argument) -> str:
         """Declares what an argument refers to; gives the operand of the call."""
         name = f"arg_{a.name}"
-        self._declare(a.type, name, "0" if a.direction is Direction.OUT else None)
+        t = a.type
+        if a.shape and isinstance(t, ArrayType):
+            int_ = int(VALUES[Scalar.I32])
+            length = math.prod(n if isinstance(n, int) else int_ for n in a.shape)
+            t = ArrayType(t.element, max(length, LENGTH))
+        self._declare(t, name, "0" if a.direction is Direction.OUT else None)
         by_value = a.direction is Direction.IN or isinstance(a.type, ArrayType)
         return name if by_value else f"&{name}"
 

@@ -11,6 +11,7 @@ from loma import driver
 from loma.backends.base import Loaded, Options
 from loma.backends.interface import Interface
 from loma.frontend import typed
+from loma.host.literal_shapes import Sizes
 from loma.host.literals import Arguments, CallError, Literal
 from loma.host.marshal import SCALARS, CType, bind, ctypes_structs, ctypes_type
 from loma.host.plain import Plain, fitted, zeroed
@@ -131,23 +132,26 @@ def bound(
     Positional values stand for all arguments, or for those that are not Out.
     """
     by_name = _matched(name, signature, given)
+    sizes = Sizes(signature)
     data: dict[str, Plain] = {
-        a.name: fitted(by_name[a.name], a.type, structs, a.name)
-        for a in signature.arguments
+        a.name: fitted(sizes.flat(a, by_name[a.name]), a.type, structs, a.name)
+        for a in signature.written
         if a.name in by_name
     }
+    data |= sizes.hidden()
     if signature.simd and threads is None:
         threads = _common_length(name, signature, data)
     for a in signature.arguments:
         if a.name not in data:
-            data[a.name] = zeroed(a.type, structs, a.name, threads if signature.simd else None)
+            length = sizes.length(a) if a.shape else threads if signature.simd else None
+            data[a.name] = zeroed(a.type, structs, a.name, length)
     return Operands(tuple(data[a.name] for a in signature.arguments), threads or 0)
 
 
 def _matched(name: str, signature: Signature, given: Arguments) -> dict[str, Literal]:
     """The literals by the names of arguments."""
-    every = [a.name for a in signature.arguments]
-    inputs = [a.name for a in signature.arguments if a.direction is not Direction.OUT]
+    every = [a.name for a in signature.written]
+    inputs = [a.name for a in signature.written if a.direction is not Direction.OUT]
     free = [n for n in every if n not in given.named]
     count = len(given.positional)
     order = free if count == len(free) else [n for n in inputs if n not in given.named]

@@ -59,7 +59,7 @@ def _seeds(
 ) -> list[Plain]:
     """Operands of the reverse derivative: 1 for every float output, 0 for every adjoint output."""
     data: list[Plain] = []
-    for x, a in zip(operands.data, signature.arguments, strict=True):
+    for x, a in zip(operands.data, signature.written, strict=False):
         match a.direction:
             case Direction.IN:
                 data += [x, alike(x)]
@@ -69,7 +69,7 @@ def _seeds(
                 data += [x, _ones(x, a.type, structs)]
     if signature.result is not None and result is not None:
         data.append(_ones(result, signature.result, structs))
-    return data
+    return [*data, *operands.data[len(signature.written) :]]
 
 
 def _ones(x: Plain, t: Type, structs: Structs) -> Plain:
@@ -90,7 +90,7 @@ def _gradients(
     """Each input with its adjoint."""
     rest = iter(swept)
     found: list[tuple[Argument, Plain, Plain | None]] = []
-    for x, a in zip(operands.data, signature.arguments, strict=True):
+    for x, a in zip(operands.data, signature.written, strict=False):
         adjoint = next(rest)
         if a.direction is not Direction.OUT:
             adjoint = next(rest)

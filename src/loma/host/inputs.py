@@ -11,7 +11,7 @@ from typing import assert_never
 from loma.host.calls import Operands
 from loma.host.plain import Plain
 from loma.ir.derived import DVAL, VAL
-from loma.ir.nodes import Direction, Signature
+from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.types import ArrayType, Scalar, Structs, StructType, TapeType, Type
 
 DEFAULT_SIZE = 4
@@ -40,16 +40,26 @@ class Draw:
         """Operands of a function."""
         self.low, self.high = (-1.5, 1.5) if attempt % 2 == 0 else (0.2, 1.5)
         self.most = max(self.sizes.default - attempt // 4, 0)
-        data = tuple(
-            self._int(a.name, attempt)
-            if a.type in (Scalar.I32, Scalar.I64)
-            else self._blank(a.type, self._length(a.name))
-            if a.direction is Direction.OUT
-            else self.content(a.type, self._length(a.name))
-            for a in signature.arguments
-        )
+        names = (n for a in signature.arguments for n in a.shape if isinstance(n, str))
+        known = {n: self._size(n) for n in names}
+        data = tuple(self._operand(a, known, attempt) for a in signature.arguments)
         threads = self.sizes.named.get("threads", self.sizes.default) if signature.simd else 0
         return Operands(data, threads)
+
+    def _operand(self, a: Argument, known: Mapping[str, int], attempt: int) -> Plain:
+        if a.name in known:
+            return known[a.name]
+        if a.type in (Scalar.I32, Scalar.I64):
+            return self._int(a.name, attempt)
+        length = self._length(a.name)
+        if a.shape:
+            length = math.prod(n if isinstance(n, int) else known[n] for n in a.shape)
+        made = self._blank if a.direction is Direction.OUT else self.content
+        return made(a.type, length)
+
+    def _size(self, name: str) -> int:
+        """A named size: not 0, since programs seldom allow that."""
+        return self.sizes.named.get(name, self.rng.randint(min(2, self.most), max(self.most, 1)))
 
     def _length(self, name: str) -> int:
         return self.sizes.named.get(name, self.sizes.default)
@@ -118,11 +128,12 @@ class Draw:
     def reverse(self, signature: Signature, operands: Operands) -> Operands:
         """Operands of the reverse derivative: random adjoints in the shape of the data."""
         data: list[Plain] = []
-        for x, a in zip(operands.data, signature.arguments, strict=True):
+        for x, a in zip(operands.data, signature.written, strict=False):
             adjoint = self._adjoint(x, a.type)
             data += [adjoint] if a.direction is Direction.OUT else [x, adjoint]
         if signature.result is not None:
             data.append(self._made(signature.result, 0, self.slope))
+        data += operands.data[len(signature.written) :]
         return Operands(tuple(data), operands.threads)
 
     def _adjoint(self, x: Plain, t: Type) -> Plain:

@@ -351,7 +351,7 @@ def adjoint_names(signature: Signature) -> dict[str, str]:
     """For each argument, and for the result, the name of its adjoint in the reverse signature."""
     rest = iter(reverse_signature(signature).arguments)
     names: dict[str, str] = {}
-    for a in signature.arguments:
+    for a in signature.written:
         if a.direction is not Direction.OUT:
             next(rest)
         names[a.name] = next(rest).name
