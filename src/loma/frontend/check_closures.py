@@ -9,14 +9,14 @@ from dataclasses import replace
 
 from loma.frontend import surface
 from loma.frontend.check_fits import fits
-from loma.frontend.check_generic import Job, Template, is_template, within
+from loma.frontend.check_generic import Job, Kind, Template, is_template, unlike, within
 from loma.frontend.check_methods import MethodChecker
 from loma.frontend.check_scope import Entry, FunctionValue
 from loma.frontend.codes import generics as codes
 from loma.frontend.free import names_in
 from loma.ir.nodes import Direction, Signature
 from loma.ir.prims import FUNCTIONS
-from loma.ir.types import TapeType, Type
+from loma.ir.types import ArrayType, TapeType
 
 CALLABLE = frozenset((*FUNCTIONS, "f32", "f64", "i32", "i64", "bool", "int2float", "float2int",
                       "select"))
@@ -95,11 +95,11 @@ class ClosureChecker(MethodChecker):
             entry = self.scope.find(name)
             if entry is None:
                 continue
-            if entry.symbol is not None:
+            if entry.symbol is not None or entry.view is not None:
                 extra += self._captured(name, name, where)
                 passed += [name] * (len(extra) - len(passed))
             elif entry.function is not None:
-                inner = [_unlike(f"{name}_{c}", taken) for c in entry.function.captures]
+                inner = [unlike(f"{name}_{c}", taken) for c in entry.function.captures]
                 for c, made in zip(entry.function.captures, inner, strict=True):
                     extra += self._captured(c, made, where)
                     passed += [c] * (len(extra) - len(passed))
@@ -108,17 +108,30 @@ class ClosureChecker(MethodChecker):
 
     def _captured(self, name: str, made: str, where: surface.Node) -> list[surface.Arg]:
         """The argument that a captured variable becomes."""
+        kind = self.kind_of(name)
+        if kind is not None:
+            return [kind.arg(made, where.span)]
         entry = self.scope.find(name)
         if entry is None or entry.symbol is None:
             return []
+        what = "a `Tape`" if isinstance(entry.symbol.type, TapeType) else "an array that grows"
+        self.report(codes.capture_type(where.span, name, what))
+        return [surface.Arg(made, Direction.IN, surface.BadType(span=where.span), span=where.span)]
+
+    def kind_of(self, name: str) -> Kind | None:
+        """What captures of a variable are; None for what cannot be captured."""
+        entry = self.scope.find(name)
+        if entry is None:
+            return None
+        if entry.view is not None:
+            known = all(x is not None for x in entry.view.shape)
+            return Kind(ArrayType(entry.view.type.element), len(entry.view.shape) * known)
+        if entry.symbol is None:
+            return None
         self.read.add(entry.symbol)
-        t = entry.symbol.type
-        if isinstance(t, TapeType) or entry.symbol.growable:
-            what = "a `Tape`" if isinstance(t, TapeType) else "an array that grows"
-            self.report(codes.capture_type(where.span, name, what))
-            bad = surface.BadType(span=where.span)
-            return [surface.Arg(made, Direction.IN, bad, span=where.span)]
-        return [surface.Arg(made, Direction.IN, surface.KnownType(t), span=where.span)]
+        if isinstance(entry.symbol.type, TapeType) or entry.symbol.growable:
+            return None
+        return Kind(entry.symbol.type, len(entry.symbol.shape))
 
     def in_captured(self, e: surface.Expr) -> bool:
         """Whether a place belongs to the function around; that is reported."""
@@ -183,8 +196,8 @@ class ClosureChecker(MethodChecker):
         signature = self.context.signatures[value.name]
         if signature is None:
             return False
-        count = len(signature.arguments) - len(value.captures)
-        own = signature.arguments[:count]
+        written = tuple(signature.written)
+        own = written[:len(written) - len(value.captures)]
         types = [self.types.resolve(t) for _, t in formal.args]
         result = None if formal.result is None else self.types.resolve(formal.result)
         same = len(own) == len(types) and not signature.simd and signature.result == result
@@ -208,14 +221,7 @@ class ClosureChecker(MethodChecker):
         args = [text(t) if d is Direction.IN else f"{d.value}[{text(t)}]" for d, t in formal.args]
         return f"Callable[[{', '.join(args)}], {text(formal.result)}]"
 
-    def types_of(self, captures: Iterable[str]) -> tuple[Type, ...]:
-        """The types of variables."""
-        entries = [self.scope.find(c) for c in captures]
-        return tuple([x.symbol.type for x in entries if x is not None and x.symbol is not None])
-
-
-def _unlike(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
+    def kinds_of(self, captures: Iterable[str]) -> tuple[Kind, ...]:
+        """What captured variables are."""
+        found = [self.kind_of(c) for c in captures]
+        return tuple([k for k in found if k is not None])

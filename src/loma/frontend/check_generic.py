@@ -21,7 +21,7 @@ from loma.frontend.codes import generics as codes
 from loma.frontend.errors import Finding
 from loma.frontend.search import is_standard
 from loma.ir.nodes import Direction, Signature
-from loma.ir.types import Type
+from loma.ir.types import ArrayType, Type
 
 MOST: Final = 2000
 DEEPEST: Final = 10
@@ -65,11 +65,28 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A function that is passed for an argument, and the types of what it captures."""
+    """A function that is passed for an argument, and what it captures."""
 
     argument: str
     value: FunctionValue
-    types: tuple[Type, ...] = ()
+    kinds: tuple[Kind, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The type of a captured variable; `rank`: how many dimensions an array with sizes has."""
+
+    type: Type
+    rank: int = 0
+
+    def arg(self, name: str, span: Span) -> surface.Arg:
+        """The argument that passes it."""
+        made: surface.TypeExpr = surface.KnownType(self.type, span=span)
+        if self.rank and isinstance(self.type, ArrayType):
+            sizes = [surface.SizeName(f"{name}_{k}", span=span) for k in range(self.rank)]
+            element = surface.KnownType(self.type.element, span=span)
+            made = surface.ShapedTypeExpr(element, tuple(sizes), span=span)
+        return surface.Arg(name, Direction.IN, made, span=span)
 
 
 def is_template(f: surface.Function) -> bool:
@@ -127,7 +144,7 @@ class Instances:
         """The name of an instance, made if need be; None once something has been reported."""
         f = template.function
         key = (f.name, name, tuple(bound.items()),
-               tuple([(p.argument, p.value.name, p.types) for p in passed]))
+               tuple([(p.argument, p.value.name, p.kinds) for p in passed]))
         if key in self.made:
             return self.made[key]
         if not chosen(f.type_params, bound, self.types, span) or self._too_many(f, span):
@@ -139,9 +156,8 @@ class Instances:
         taken = {a.name for a in f.args}
         env = dict(template.env)
         for p in passed:
-            extra = [surface.Arg(_unlike(f"{p.argument}_{c}", taken), Direction.IN,
-                                 surface.KnownType(t), span=f.name_span)
-                     for c, t in zip(p.value.captures, p.types, strict=True)]
+            extra = [kind.arg(unlike(f"{p.argument}_{c}", taken), f.name_span)
+                     for c, kind in zip(p.value.captures, p.kinds, strict=True)]
             env[p.argument] = replace(p.value, captures=tuple([a.name for a in extra]))
             args += extra
         body = replace(f, name=made, args=tuple(args), type_params=())
@@ -207,7 +223,8 @@ class Instances:
         self.findings[:] = seen.values()
 
 
-def _unlike(name: str, taken: set[str]) -> str:
+def unlike(name: str, taken: set[str]) -> str:
+    """A name like the given one that is not taken; it is from now on."""
     while name in taken:
         name += "_"
     taken.add(name)

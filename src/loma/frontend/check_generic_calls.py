@@ -245,7 +245,7 @@ class GenericCalls(ClosureChecker):
             value = self._chosen(e, value, formal)
         if value is None or not self.conforms(e, value, formal, argument):
             return None
-        return Passed(argument, value, self.types_of(value.captures))
+        return Passed(argument, value, self.kinds_of(value.captures))
 
     def _no_function(self, e: surface.Expr, argument: str) -> None:
         """Reports an operand that is no function."""

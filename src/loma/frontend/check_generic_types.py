@@ -135,7 +135,14 @@ def fresh(name: str, words: Iterable[str], taken: Iterable[str] | Mapping[str, o
     return made
 
 
-def collect(
+def leaf(t: Type) -> Type:
+    """What an array holds in the end."""
+    while isinstance(t, ArrayType):
+        t = t.element
+    return t
+
+
+def collect(  # noqa: C901
     formal: surface.TypeExpr | None, actual: Type | None, types: Types,
     found: Callable[[str, Type], None],
 ) -> None:
@@ -143,8 +150,14 @@ def collect(
     match formal, actual:
         case surface.NamedType(name), _ if actual is not None:
             found(name, actual)
-        case surface.ArrayTypeExpr(inner), ArrayType(element):
+        case surface.ArrayTypeExpr(inner) | surface.StackTypeExpr(inner), ArrayType(element):
             collect(inner, element, types, found)
+        case surface.ShapedTypeExpr(inner), ArrayType():
+            collect(inner, leaf(actual), types, found)
+        case surface.TupleTypeExpr(elements), StructType(struct):
+            held = types.members(struct).values() if struct in types.table else ()
+            for inner, t in zip(elements, held, strict=False):
+                collect(inner, t, types, found)
         case surface.DiffTypeExpr(inner), _:
             collect(inner, types.primal_of(actual), types, found)
         case surface.GenericTypeExpr(name, args), StructType(struct):

@@ -41,7 +41,7 @@ def _without(names: Iterable[str], own: Iterable[str]) -> Iterator[str]:
     return (n for n in names if n not in hidden)
 
 
-def _bound(part: object) -> Iterator[str]:
+def _bound(part: object) -> Iterator[str]:  # noqa: C901
     """The variables that statements make."""
     match part:
         case tuple():
@@ -49,6 +49,8 @@ def _bound(part: object) -> Iterator[str]:
                 yield from _bound(x)
         case surface.Declare(name) | surface.Assign(surface.Name(name)):
             yield name
+        case surface.Assign(surface.Tuple(elements)):
+            yield from (x.name for x in elements if isinstance(x, surface.Name))
         case surface.For(name, body=body):
             yield name
             yield from _bound(body)

@@ -59,9 +59,11 @@ class GenericParser(ExpressionParser):
                     todo = [*several, *todo]
                 case surface.NamedType(name) if name in self.type_params:
                     found[name] = self.type_params[name]
-                case surface.ArrayTypeExpr(inner) | surface.DiffTypeExpr(inner):
+                case surface.ArrayTypeExpr(inner) | surface.DiffTypeExpr(inner) | (
+                    surface.ShapedTypeExpr(inner) | surface.StackTypeExpr(inner)
+                ):
                     todo.insert(0, inner)
-                case surface.GenericTypeExpr(_, args):
+                case surface.GenericTypeExpr(_, args) | surface.TupleTypeExpr(args):
                     todo.insert(0, args)
                 case surface.CallableTypeExpr(args, result):
                     todo.insert(0, (args, result))
