@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from loma.diagnostics import CompileError, RunError, UserError
     from loma.host.course import compile
-    from loma.host.function import Function, fwd_diff, load, rev_diff
+    from loma.host.function import Function, fwd_diff, rev_diff
     from loma.host.function import function as function
     from loma.host.function import kernel as kernel
     from loma.host.hunting import nan_hunt
+    from loma.host.library import load
     from loma.host.names import (
         Array,
         Diff,
@@ -103,8 +104,9 @@ __all__ = [
 HOMES: Final = {
     "host.course": ("compile",),
     "diagnostics": ("CompileError", "RunError", "UserError"),
-    "host.function": ("Function", "function", "fwd_diff", "kernel", "load", "rev_diff"),
+    "host.function": ("Function", "function", "fwd_diff", "kernel", "rev_diff"),
     "host.hunting": ("nan_hunt",),
+    "host.library": ("load",),
     "host.refusals": ("ArgumentTypeError", "ArgumentValueError", "CopyWarning"),
     "host.transforms": ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
 }

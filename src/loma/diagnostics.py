@@ -80,9 +80,9 @@ class UserError(CompileError):
 
     def to_string(self) -> str:
         """Every diagnostic with its source line and caret."""
-        whole = source_lines(self.source)
         lines = {file: source_lines(text) for file, text in self.texts.items()}
-        shown = [rendered(d, lines.get(d.span.file, whole)) for d in self.diagnostics[:SHOWN]]
+        lines.setdefault("", source_lines(self.source))
+        shown = [rendered(d, lines) for d in self.diagnostics[:SHOWN]]
         if len(self.diagnostics) > SHOWN:
             shown.append(f"... and {len(self.diagnostics) - SHOWN} more")
         return "\n\n".join(shown)
@@ -115,16 +115,20 @@ def source_lines(source: str) -> list[str]:
 
 def render(diagnostic: Diagnostic, source: str) -> str:
     """The diagnostic as text: header, place, source line with carets, notes, help."""
-    return rendered(diagnostic, source_lines(source))
+    return rendered(diagnostic, {"": source_lines(source)})
 
 
-def rendered(diagnostic: Diagnostic, lines: list[str]) -> str:
-    """The diagnostic as text, of a source that is already cut into lines."""
+def rendered(diagnostic: Diagnostic, lines: Mapping[str, list[str]]) -> str:
+    """The diagnostic as text, of files that are already cut into lines; "" stands for all others.
+    """
+    def of(span: Span) -> list[str]:
+        return lines.get(span.file, lines.get("", []))
+
     out = [f"error[{diagnostic.code}]: {diagnostic.message}"]
-    out += excerpt(diagnostic.span, diagnostic.label, lines)
+    out += excerpt(diagnostic.span, diagnostic.label, of(diagnostic.span))
     for where, text in diagnostic.notes:
         out.append(f"note: {text}")
-        out += excerpt(where, "", lines)
+        out += excerpt(where, "", of(where))
     if diagnostic.help:
         out.append(f"help: {diagnostic.help}")
     return "\n".join(out)

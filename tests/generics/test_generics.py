@@ -142,6 +142,37 @@ def f(x : In[float], y : In[float]) -> float:
     return weigh(square, x) + weigh(square[float], y) + weigh(lambda t: t * y, x)
 """,
 }
+CASES["arrays"] = """
+def total(a : In[Array[T, "n", "m"]]) -> T:
+    s : T
+    for i in range(n):
+        for j in range(m):
+            s = s + a[i, j]
+    return s
+def both(x : In[T], y : In[T]) -> tuple[T, T]:
+    return x * y, x + y
+def apply(f : Callable[[int], float], n : In[int]) -> float:
+    return sum(f(i) for i in range(n))
+def g(a : In[Array[float, "n", "m"]], x : In[float]) -> float:
+    t : Array[float, n, m]
+    for i in range(n):
+        for j in range(m):
+            t[i, j] = a[i, j] * x
+    u, v = both(x, 2.0)
+    r = t[1]
+    def row(i : In[int]) -> float:
+        p, q = both(x, t[i, 0])
+        own = t[i]
+        return p + q * own[1] * r[0]
+    return total(t) + u * v + apply(lambda i: t[i, 1] * r[1], n) + apply(row, n)
+def f(x : In[float], y : In[float]) -> float:
+    b : Array[float, 2, 3]
+    b[0, 0] = x
+    b[0, 1] = x * y
+    b[1, 0] = y
+    b[1, 1] = sin(x)
+    return g(b, y)
+"""
 REQUESTS = """
 d_f = fwd_diff(f)
 r_f = rev_diff(f)

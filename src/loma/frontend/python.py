@@ -7,7 +7,7 @@ an alias. `scan` lists these names; `Written.function` takes what each one is in
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -37,14 +37,24 @@ class Written:
     outer: Mapping[Dotted, Span]
     sizes: Mapping[str, tuple[str | None, ...]]
 
-    def function(self, meanings: Meanings, name: str, simd: bool) -> surface.Function:
-        """The function under a name; raises a UserError that tells what loma lacks."""
+    def function(
+        self, meanings: Meanings, name: str, simd: bool,
+        params: Mapping[str, surface.TypeParam] | None = None,
+        classes: frozenset[str] = frozenset(),
+    ) -> surface.Function:
+        """The function under a name; raises a UserError that tells what loma lacks.
+
+        `params` and `classes`: the names that stand for types.
+        """
         findings: list[Finding] = []
         node = _definition(self.source, findings)
         node = _Rewriter(meanings).visit(node)
         node.name = name
         node.decorator_list = [ast.Name("simd", ast.Load())] if simd else []
-        made = Parser(self.source, findings).function(node)
+        parser = Parser(self.source, findings)
+        parser.type_params = dict(params or {})
+        parser.classes = set(classes)
+        made = parser.function(node)
         raise_all(findings, self.source.text)
         return made
 
@@ -92,6 +102,11 @@ def type_expr(text: str, span: Span) -> surface.TypeExpr:
     made = Parser(source, findings).type(ast.parse(text, mode="eval").body)
     assert not findings, f"{text} is not a type"
     return made
+
+
+def type_param(name: str, choices: Sequence[str], span: Span) -> surface.TypeParam:
+    """A name that stands for any type, or for one of those given as loma text."""
+    return surface.TypeParam(name, tuple([type_expr(c, span) for c in choices]), span=span)
 
 
 def placed(text: str, name: str, line: int) -> str:
@@ -213,18 +228,17 @@ class _Unsized(ast.NodeTransformer):
 
 
 def _bound(node: ast.FunctionDef) -> set[str]:
-    """The function's own names."""
-    found = {a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
-    found |= {part.value for a in _annotations(node) if a.annotation is not None
-              for part in ast.walk(a.annotation)
-              if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+    """The function's own names, and those of functions inside of it."""
+    found = {part.value for a in _annotations(node) if a.annotation is not None
+             for part in ast.walk(a.annotation)
+             if isinstance(part, ast.Constant) and isinstance(part.value, str)}
     for part in ast.walk(node):
         match part:
-            case ast.Assign(targets):
-                found |= {t.id for t in targets if isinstance(t, ast.Name)}
-            case ast.AnnAssign(ast.Name(name)) | ast.For(ast.Name(name)) | ast.comprehension(
-                ast.Name(name)
-            ):
+            case ast.arg(name):
+                found.add(name)
+            case ast.Name(name, ast.Store()):
+                found.add(name)
+            case ast.FunctionDef(name) if part is not node:
                 found.add(name)
             case _:
                 pass
@@ -275,8 +289,12 @@ class _Rewriter(ast.NodeTransformer):
 
     def __init__(self, meanings: Meanings) -> None:
         self.meanings = meanings
+        self.wanted: dict[int, str] | None = None
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        if self.wanted is not None:  # a function inside the function
+            self.generic_visit(node)
+            return node
         wanted = {id(use): self.meanings[name] for name, use in _outer_nodes(node)
                   if self.meanings.get(name, ".".join(name)) != ".".join(name)}
         self.wanted = wanted
@@ -293,7 +311,7 @@ class _Rewriter(ast.NodeTransformer):
         return made
 
     def _replaced(self, node: ast.expr) -> ast.expr:
-        text = self.wanted.get(id(node))
+        text = None if self.wanted is None else self.wanted.get(id(node))
         return node if text is None else _at(ast.parse(text, mode="eval").body, node)
 
 

@@ -15,10 +15,11 @@ import math
 import numbers
 import os
 import threading
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import CellType, FunctionType, ModuleType
-from typing import Any, Final, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from loma.backends.llvm.python_call import compiler_lock
 from loma.diagnostics import Diagnostic, Files, Span, UserError
@@ -42,6 +43,7 @@ TYPES: Final[Mapping[int, str]] = {
     id(float): "float", id(int): "int", id(bool): "bool", id(range): "range",
     id(names.Array): "Array", id(names.Diff): "Diff", id(names.In): "In", id(names.Out): "Out",
     id(names.InOut): "InOut", id(names.NoDiff): "NoDiff"}
+CALLABLES: Final = (Callable, typing.Callable)
 NUMPY_TYPES: Final = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64"}
 
 
@@ -145,16 +147,21 @@ class Derived:
 
 @dataclass(eq=False)
 class Mapped:
-    """A kernel that calls another definition; the text has places for both names."""
+    """A function that calls another definition, or is an instance of it.
+
+    The text has places for both names, and for those of `others`. `label`: its name begins so.
+    """
 
     primal: Definition
     text: str
+    label: str = "map"
+    others: dict[str, Definition] = field(default_factory=dict)
     derived: dict[Mode, Derived] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The name that it has when no one gives it another one."""
-        return f"map_{self.primal.name}"
+        return f"{self.label}_{self.primal.name}"
 
 
 Definition: TypeAlias = Decorated | Member | Derived | Mapped
@@ -214,7 +221,15 @@ class Class:
     cls: type
 
 
-Meaning: TypeAlias = Plain | Call | Class
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A name that stands for any type."""
+
+    name: str
+    choices: tuple[str, ...]
+
+
+Meaning: TypeAlias = Plain | Call | Class | Param
 
 
 def meaning(found: Obj, dotted: Dotted, user: Decorated) -> Meaning:
@@ -226,6 +241,8 @@ def meaning(found: Obj, dotted: Dotted, user: Decorated) -> Meaning:
     definition = user if found is user.fn else definition_of(found)
     if definition is not None:
         return Call(definition)
+    if isinstance(found, TypeVar):
+        return _param(found, user)
     text = TYPES.get(id(found)) or _builtin(found, dotted)
     if text:
         return Plain(text)
@@ -236,10 +253,20 @@ def meaning(found: Obj, dotted: Dotted, user: Decorated) -> Meaning:
     raise _refused(found, dotted, user)
 
 
+def _param(found: TypeVar, user: Decorated) -> Param:
+    def no_struct(cls: type) -> str:
+        raise TypeError(f"`{found.__name__}` cannot be the class `{cls.__name__}`: give no choices")
+
+    name = found.__name__
+    return Param(name, tuple([_type_text(t, name, no_struct) for t in found.__constraints__]))
+
+
 def _builtin(found: Obj, dotted: Dotted) -> str:
     """The name of a builtin of loma, or of one of Python and its `math` that loma knows."""
     if isinstance(found, names.Builtin):
         return found.__name__
+    if found in CALLABLES:
+        return "Callable"
     if getattr(math, dotted[-1], None) is found and dotted[-1] in FUNCTIONS:
         return dotted[-1]
     return dotted[-1] if getattr(builtins, dotted[-1], None) is found else ""

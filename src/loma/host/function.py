@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, overload
 
 from loma.backends.base import Options
-from loma.host import names
+from loma.host import generic, names
 from loma.host.arguments import given, real_types
 from loma.host.call import Instance, one_dimensional
 from loma.host.definitions import (
@@ -19,7 +19,6 @@ from loma.host.definitions import (
     Derived,
     Mapped,
     Member,
-    Text,
     definition_of,
     derivative,
 )
@@ -28,7 +27,7 @@ from loma.host.fast import MISS, TRAPPED, compiled
 from loma.host.interop import door, opaque
 from loma.host.mapped import mapped, spread
 from loma.host.modules import named_structs
-from loma.host.program import Program, check
+from loma.host.program import Program
 from loma.host.refusals import ArgumentTypeError
 from loma.host.values import Value
 from loma.ir.derived import Mode
@@ -62,6 +61,7 @@ class Function:
         self._program: Program | None = None
         self._descriptions: dict[Scalar, Description] = {}
         self._instances: dict[Scalar, Instance] = {}
+        self._generic: dict[tuple[object, ...], Function] = {}
         self._maps: dict[tuple[str, ...], Function] = {}
         self._fast: tuple[tuple[Callable[..., Any], Instance], ...] = ()
         self._seen: tuple[tuple[Callable[[str], object], str, object], ...] = ()
@@ -102,10 +102,14 @@ class Function:
     @property
     def is_kernel(self) -> bool:
         """Whether threads run it."""
+        if self.program.template is not None:
+            return self.program.template.simd
         return self.signature.simd
 
     def __repr__(self) -> str:
         kind = "kernel" if self.is_kernel else "function"
+        if self.program.template is not None:
+            return f"<loma generic {kind} {self.name}>"
         return f"<loma {kind} {shown(self.name, self.signature)}>"
 
     def __get__(self, instance: object, owner: type | None = None) -> Function:
@@ -129,14 +133,45 @@ class Function:
                         return instance.named(out) if type(out) is tuple else out
         return self.launch(None, args, kwargs)
 
-    def __getitem__(self, threads: int) -> Launch:
-        """The kernel with a number of threads: `k[n](...)`."""
-        return Launch(self, threads)
+    @overload
+    def __getitem__(self, key: int) -> Launch: ...
+    @overload
+    def __getitem__(self, key: object) -> Function | Launch: ...
+    def __getitem__(self, key: object) -> Function | Launch:
+        """The kernel with a number of threads, `k[n](...)`; an instance, `f[np.float64](...)`."""
+        template = self.program.template
+        types = None if template is None else generic.written(template, self.name, key)
+        return Launch(self, key) if types is None else self._bound(types, {})
+
+    def for_call(
+        self, args: tuple[Value, ...], kwargs: Mapping[str, Value]
+    ) -> tuple[Function, tuple[Value, ...], Mapping[str, Value]]:
+        """The function to call, and with what: of a generic function an instance."""
+        template = self.program.template
+        if template is None:
+            return self, args, kwargs
+        types, functions, values = generic.call_of(template, self.name, args, kwargs)
+        return self._bound(types, functions), (), values
+
+    def _bound(self, types: generic.Types, functions: Mapping[str, Definition]) -> Function:
+        """An instance of a generic function, made once."""
+        key = (*types.items(), *functions.items())
+        with LOCK:
+            if key not in self._generic:
+                template = self.program.template
+                assert template is not None, "asked of generic functions only"
+                made = generic.instance(template, self.__loma_definition__, types, functions)
+                self._generic[key] = Function(made)
+                self._generic[key].debug = self.debug
+            return self._generic[key]
 
     def launch(self, threads: int | None, args: tuple[Value, ...],
                kwargs: Mapping[str, Value]) -> Value:
         """A call, with a number of threads if that is given."""
         program = self.program
+        if program.template is not None:
+            f, args, kwargs = self.for_call(args, kwargs)
+            return f.launch(threads, args, kwargs)
         signature = self.describe(program.fixed_type or self._usual).signature
         values = given(program.name, signature.written, args, kwargs)
         if (call := door(values)) is not None:
@@ -206,6 +241,8 @@ class Function:
             case Decorated():
                 return self.__qualname__
             case Member(program, name):
+                from loma.host.library import member
+
                 float_type = program.float_type.value
                 return member, (program.text, program.file, float_type, name, program.path)
             case Derived(mode, primal):
@@ -261,13 +298,13 @@ class Function:
 class Launch:
     """A kernel with a number of threads, ready to be called."""
 
-    def __init__(self, function: Function, threads: int) -> None:
+    def __init__(self, function: Function, threads: object) -> None:
         if not function.is_kernel:
             raise ArgumentTypeError(
                 f"`{function.name}` is no kernel: it has no number of threads")
         try:
-            self.threads = threads.__index__()
-        except AttributeError:
+            self.threads = operator.index(threads)  # type: ignore[arg-type]
+        except TypeError:
             raise ArgumentTypeError(
                 f"`{function.name}[n]`: the number of threads must be an int, "
                 f"not {threads!r}") from None
@@ -313,7 +350,7 @@ def _decorated(fn: Callable[..., Any], simd: bool, debug: bool) -> Function:
         raise TypeError(f"`{fn.__name__}` is decorated already")
     made = Function(Decorated(fn, simd or hasattr(fn, names.SIMD)))  # type: ignore[arg-type]
     made.debug = debug
-    if made.program.complete:
+    if made.program.complete and made.program.template is None:
         made.describe(made.program.fixed_type or F64)
     return made
 
@@ -343,52 +380,3 @@ def _definition(f: object, transform: str) -> Definition:
         raise TypeError(
             f"`{transform}` differentiates what `@loma.function` or `@loma.kernel` made, not {f!r}")
     return found
-
-
-class Library:
-    """The functions of a loma text, as attributes and by name."""
-
-    def __init__(self, text: Text) -> None:
-        self._text = text
-        self._functions = {name: Function(m) for name, m in text.members.items()}
-        self.__dict__.update(self._functions)
-
-    def __getitem__(self, name: str) -> Function:
-        return self._functions[name]
-
-    def __getattr__(self, name: str) -> Function:
-        have = ", ".join(self._functions) or "nothing"
-        raise AttributeError(f"{self._text.file} has no function `{name}`; it has {have}")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._functions)
-
-    def __repr__(self) -> str:
-        return f"<loma library {self._text.file}: {', '.join(self._functions)}>"
-
-
-def load(
-    program: str | Path, *, float_type: str = "f32", path: Sequence[str | Path] = ()
-) -> Library:
-    """The functions of a file of loma text, or of a text itself.
-
-    A string with a line break is a text. `float_type` is what `float` stands for: f32 or f64.
-    Imported files are looked for in the folder of the file, then in those of `path`.
-    """
-    if float_type not in ("f32", "f64"):
-        raise ValueError(f"`float_type` must be 'f32' or 'f64', not {float_type!r}")
-    if isinstance(program, str) and "\n" in program:
-        text, file = program, "<loma>"
-    else:
-        text, file = Path(program).read_text(), str(program)
-    made = Text(text, file, Scalar(float_type), tuple(map(str, path)))
-    library = Library(made)
-    check(made)
-    return library
-
-
-def member(
-    text: str, file: str, float_type: str, name: str, path: tuple[str, ...] = ()
-) -> Function:
-    """A function of a loma text: what pickling gives back."""
-    return Function(Text(text, file, Scalar(float_type), path).members[name])

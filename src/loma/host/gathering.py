@@ -17,6 +17,7 @@ from loma.host.definitions import (
     Mapped,
     Member,
     Missing,
+    Param,
     Plain,
     Text,
     meaning,
@@ -31,6 +32,8 @@ RESERVED: Final = frozenset(("make__dfloat", "_dfloat"))
 class Parts:
     """A definition, and all that it needs.
 
+    `params`: the names that stand for any type, each with the types to choose from.
+
     `names`: what each definition is called in the program. `meanings`: what the names in a
     function stand for, as loma text. `classes`, `members`, `places`: the structs. `watches`: the
     names whose meaning may change.
@@ -44,6 +47,7 @@ class Parts:
     members: dict[type, list[tuple[str, str]]] = field(default_factory=dict)
     places: dict[type, Span] = field(default_factory=dict)
     watches: list[Watch] = field(default_factory=list)
+    params: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def gather(parts: Parts) -> None:
@@ -86,8 +90,10 @@ class _Gathering:
             match d:
                 case Decorated():
                     todo += self._links(d)
-                case Derived() | Mapped():
+                case Derived():
                     todo.append(d.primal)
+                case Mapped():
+                    todo += [d.primal, *d.others.values()]
                 case Member():
                     if d.program not in self.p.texts:
                         self.p.texts.append(d.program)
@@ -107,6 +113,11 @@ class _Gathering:
                     found.append(definition)
                     self.calls.append((d, dotted, definition))
                     self.p.watches.append(Watch(d, dotted, obj, definition))
+                case Param(name, choices):
+                    self.plain[d][dotted] = name
+                    self.p.params[name] = choices
+                    self.taken.add(name)
+                    self.p.watches.append(Watch(d, dotted, obj))
                 case Class(cls):
                     self.used.append((d, dotted, cls))
                     self.p.watches.append(Watch(d, dotted, obj))
@@ -124,6 +135,8 @@ class _Gathering:
     def _name(self, d: Definition) -> None:
         if isinstance(d, Derived | Mapped) and d.primal not in self.p.names:
             self._name(d.primal)
+        for other in d.others.values() if isinstance(d, Mapped) else ():
+            self._name(other)
         if d in self.p.names:
             return
         match d:
@@ -132,7 +145,7 @@ class _Gathering:
             case Decorated():
                 self.p.names[d] = self._fresh(d.name)
             case Mapped():
-                self.p.names[d] = self._fresh(f"map_{self.p.names[d.primal]}")
+                self.p.names[d] = self._fresh(f"{d.label}_{self.p.names[d.primal]}")
             case Derived(mode, primal):
                 self.p.names[d] = self._fresh(f"_d_{mode.value}_{self.p.names[primal]}")
 

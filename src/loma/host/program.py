@@ -17,7 +17,8 @@ from loma.backends.cache import Cache, key
 from loma.backends.llvm import compile_object, identity
 from loma.diagnostics import Span, UserError
 from loma.frontend import load_parts, parsed, surface, typed
-from loma.frontend.python import type_expr
+from loma.frontend.check_generic import is_template
+from loma.frontend.python import type_expr, type_param
 from loma.host.build import compiler_version
 from loma.host.definitions import (
     Decorated,
@@ -77,6 +78,8 @@ class Program(Parts):
     def source(self) -> str:
         """The whole program as loma text."""
         parts = [t.text.strip("\n") + "\n" for t in self.texts]
+        for p, choices in self.params.items():
+            parts.append(f"{p} = TypeVar({', '.join([repr(p), *choices])})\n".replace("'", '"'))
         for cls, name in self.classes.items():
             members = [f"    {m} : {t}" for m, t in self.members[cls]]
             parts.append("\n".join([f"class {name}:", *members]) + "\n")
@@ -93,7 +96,28 @@ class Program(Parts):
         return "\n\n".join(parts)
 
     def _mapped(self, d: Mapped) -> str:
-        return d.text.format(name=self.names[d], called=self.names[d.primal])
+        others = {key: self.names[other] for key, other in d.others.items()}
+        return d.text.format(name=self.names[d], called=self.names[d.primal], **others)
+
+    def _written(self, d: Decorated, name: str) -> surface.Function:
+        """A decorated function under a name."""
+        params = {p: type_param(p, choices, d.written.span) for p, choices in self.params.items()}
+        return d.written.function(
+            self.meanings[d], name, d.simd, params, frozenset(self.classes.values()))
+
+    @cached_property
+    def template(self) -> surface.Function | None:
+        """The root, if it is generic: then there is something to call only for certain types."""
+        found: surface.Definition | None = None
+        match self.root:
+            case Decorated() as d if self.params or "Callable" in self.meanings[d].values():
+                with self.showing_files():
+                    found = self._written(d, self.name)
+            case Member(text, name):
+                found = next(p for p in text.parts if p.name == name)
+            case _:
+                pass
+        return found if isinstance(found, surface.Function) and is_template(found) else None
 
     @cached_property
     def digest(self) -> str:
@@ -112,6 +136,7 @@ class Program(Parts):
                 parts += [d.mode.value, self.names[d.primal]]
             elif isinstance(d, Mapped):
                 parts.append(self._mapped(d))
+        parts.append(repr(self.params))
         return key("python", *parts, compiler_version())
 
     # As a tree.
@@ -136,7 +161,7 @@ class Program(Parts):
         for d, name in self.names.items():
             match d:
                 case Decorated():
-                    yield d.written.function(self.meanings[d], name, d.simd)
+                    yield self._written(d, name)
                 case Derived():
                     where = self._span(d)
                     yield surface.Derivative(
@@ -177,7 +202,9 @@ class Program(Parts):
         found = {t.file: t.text for t in self.texts}
         for t in self.texts:
             found |= t.files.texts
-        for d in self.names:
+        for d, name in self.names.items():
+            if isinstance(d, Mapped):
+                found[f"<{name}>"] = self._mapped(d)
             if isinstance(d, Decorated):
                 source = d.written.source
                 found[source.file] = file_text(source.file, source.text)

@@ -54,6 +54,7 @@ class Point:
     def at(f: Target, args: tuple[Value, ...], kwargs: Mapping[str, Value]) -> Point:
         """The point that the arguments of a call name."""
         function, threads = opened(f)
+        function, args, kwargs = function.for_call(args, kwargs)
         values = given(function.name, function.signature.written, args, kwargs)
         return Point(function, values, threads)
 
