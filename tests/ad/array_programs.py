@@ -228,4 +228,17 @@ def f(x : In[float], y : In[float]) -> float:
     a[1] = y
     return sum_of(a) + sum_of(a[1:]) * a[2]
 """,
+    "generic elements": """
+T = TypeVar("T")
+def total(a : In[Array[T, "n"]]) -> T:
+    s : T
+    for i in range(n):
+        s = s + a[i]
+    return s
+def f(x : In[float], y : In[float]) -> float:
+    a : Array[float, 2, 3]
+    for i in range(2):
+        a[i] = x * (i + 1) * y
+    return total(a[1]) * total(flat(a))
+""",
 }
