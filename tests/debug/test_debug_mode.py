@@ -144,6 +144,41 @@ def test_python_door() -> None:
     assert inverses(np.array([1.0, 2.0]))[1] == 0.5
 
 
+@loma.function
+def pair(x: In[Array[float]], k: In[int]) -> float:
+    return x[k + 1] * x[k]
+
+
+@loma.function(debug=True)
+def windowed(a: In[Array[float]], b: loma.InOut[Array[float]], i: In[int]) -> float:
+    b[i] = a[i + 2] * 2.0
+    return pair(a, i) * b[i]
+
+
+@loma.kernel(debug=True)
+def neighbours(x: In[Array[float]], y: loma.Out[Array[float]]):
+    i: int = loma.thread_id()
+    y[i] = x[i + 1] * x[i]
+
+
+def test_arrays_from_python_bring_their_lengths() -> None:
+    """Indices into arrays of no size are checked, in derivatives and in what is called too."""
+    a = np.arange(5.0)
+    for _ in range(30):  # beyond the calls after which machine code takes the arguments apart
+        assert windowed(a, np.zeros(3), 1) == 12.0
+    for call in (windowed, loma.grad(windowed)):
+        with pytest.raises(RunError, match="index 5 is outside an array of length 5: a.i . 2. wi"):
+            call(a, np.zeros(9), 3)
+        with pytest.raises(RunError, match="index 2 is outside an array of length 2: b.i."):
+            call(a, np.zeros(2), 2)
+        with pytest.raises(RunError, match="index -1"):
+            call(a, np.zeros(2), -1)
+    with pytest.raises(RunError, match="index 5 is outside an array of length 5: x.i . 1. with i"):
+        neighbours(a)
+    with pytest.raises(RunError, match="index 3 is outside an array of length 3: x.i . 1."):
+        loma.vjp(neighbours, np.ones(3))
+
+
 def test_command_line(tmp_path: Path) -> None:
     file = tmp_path / "p.py"
     file.write_text("def f(x : In[float]) -> float:\n    return log(x) + 1.0 / x\n")

@@ -131,7 +131,7 @@ def test_memory_and_structs() -> None:
 
 def test_inputs_are_looked_at_first() -> None:
     first = found("norm", "[1.0, 1e999], 2")
-    assert first.operation == "the argument" and first.operands == (("x[1]", math.inf),)
+    assert first.operation == "an argument" and first.operands == (("x[1]", math.inf),)
 
 
 def test_a_million_operations() -> None:
@@ -170,6 +170,18 @@ def test_python_door() -> None:
     assert loma.nan_hunt(roots)(np.array([4.0, 1.0], np.float32)) is None
     with pytest.raises(TypeError, match="nan_hunt"):
         loma.nan_hunt(math.sqrt)
+
+
+@loma.function
+def table(a: In[Array[float, "n", "m"]], y: Out[Array[float, "n"]]):  # noqa: F821, UP037
+    for i in range(n):  # noqa: F821
+        y[i] = loma.log(a[i, 0])
+
+
+def test_named_sizes() -> None:
+    assert loma.nan_hunt(table)(np.ones((2, 3))) is None
+    first = loma.nan_hunt(table)(np.eye(3))
+    assert first is not None and first.operation == "log" and dict(first.loops) == {"i": 1}
 
 
 def test_command_line(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ class Function:
         if program is not None and program.holds():
             return program
         with LOCK:
-            made = Program(self.__loma_definition__)
+            made = Program(self.__loma_definition__, debug=self.debug)
             self._descriptions, self._instances, self._fast = {}, {}, ()
             self._program = made
         return made

@@ -30,6 +30,7 @@ Make: TypeAlias = Callable[[typed.Module, Options | None], Compiled]
 Sweep: TypeAlias = Callable[[typed.Module, str, Operands, Make], list[float]]
 STRICT: Final = Options(strict=True)
 Written: TypeAlias = dict[tuple[Span, str], tuple[str, ...]]
+ARGUMENT: Final = "an argument"
 STRONG: Final = "strong_mul"
 KINDS: Final = {
     "program": "in the program",
@@ -74,8 +75,11 @@ class NotFinite:
         return self.kind != "program"
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{n or 'operand'} = {x!r}" for n, x in self.operands)
+        shown = ", ".join(
+            f"{n or 'operand'} = {x!r}" for n, x in self.operands if n != repr(x))
         head = f"{self.operation} gives {self.result!r} {KINDS[self.kind]}"
+        if self.operation == ARGUMENT:
+            head = f"{ARGUMENT} is {self.result!r}"
         lines = [head, *excerpt(self.span, "", source_lines(self.source))]
         lines += [f"operands: {shown}"] if shown else []
         if self.loops:
@@ -118,7 +122,7 @@ def _input(program: typed.Module, function: str, operands: Operands) -> NotFinit
             if t.is_float and not math.isfinite(value):
                 name = f"{a.name}{where}"
                 span = a.span if a.span.line else NOWHERE
-                return NotFinite(span, function, "the argument", ((name, value),), value,
+                return NotFinite(span, function, ARGUMENT, ((name, value),), value,
                                  source=program.source)
     return None
 

@@ -6,7 +6,7 @@ of the texts: a warm start neither checks nor compiles.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +34,7 @@ from loma.host.description import Code, Description, code_bytes
 from loma.host.facts import facts
 from loma.host.gathering import Parts, gather
 from loma.host.imports import flat
+from loma.host.lengths import with_lengths
 from loma.host.modules import pruned, writes
 from loma.host.requests import signature_of, sliced
 from loma.ir.nodes import Module
@@ -42,7 +43,12 @@ from loma.ir.types import Scalar
 
 @dataclass(eq=False)
 class Program(Parts):
-    """The definitions that one definition needs, each with a name of its own."""
+    """The definitions that one definition needs, each with a name of its own.
+
+    `debug`: arrays bring their lengths along, where that can be had.
+    """
+
+    debug: bool = False
 
     def __post_init__(self) -> None:
         gather(self)
@@ -122,7 +128,7 @@ class Program(Parts):
     @cached_property
     def digest(self) -> str:
         """What the program consists of, as one key; places in files are a part of it."""
-        parts = [self.name]
+        parts = [self.name, str(self.debug)]
         for t in self.texts:
             parts += [t.file, t.text, t.float_type.value, *flat(t.files.read)]
         for cls, name in self.classes.items():
@@ -143,10 +149,16 @@ class Program(Parts):
 
     def checked(self, float_type: Scalar) -> typed.Module:
         """The program, checked."""
+        if self.debug:
+            with suppress(UserError):  # calls may pass arrays whose lengths nobody knows
+                return self._loaded(with_lengths(self._parts()), float_type)
         with self.showing_files():
-            internal = frozenset(name for t in self.texts for name in t.module.internal)
-            return load_parts(
-                list(self._parts()), self._main[1], self._main[0], float_type, internal)
+            return self._loaded(self._parts(), float_type)
+
+    def _loaded(self, parts: Iterable[surface.Definition], float_type: Scalar) -> typed.Module:
+        file, text = self._main
+        internal = frozenset(name for t in self.texts for name in t.module.internal)
+        return load_parts(list(parts), text, file, float_type, internal)
 
     def _parts(self) -> Iterator[surface.Definition]:
         shared: set[tuple[Span, str]] = set()
