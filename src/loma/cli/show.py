@@ -155,7 +155,7 @@ def optimised(wish: Wish) -> str:
 
 def llvm(wish: Wish) -> str:
     """The code given to LLVM."""
-    from loma.backends.llvm import text as llvm_text
+    from loma.backends.llvm.backend import text as llvm_text
 
     code = llvm_text(compiled(wish), wish.options)
     return code if wish.function is None else cut(code, LLVM_START, "}", wish.function)

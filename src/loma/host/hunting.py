@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import prod
 
 import numpy as np
 
-from loma.host.arguments import Given, given
+from loma.host.arguments import given
 from loma.host.calls import bound
 from loma.host.function import Function
 from loma.host.hunt import NotFinite, hunted
@@ -15,7 +14,6 @@ from loma.host.literals import Arguments
 from loma.host.plain import Plain
 from loma.host.requests import signature_of
 from loma.host.values import Value
-from loma.ir.nodes import Signature
 from loma.ir.types import ArrayType, Scalar, Structs, StructType, Type
 
 
@@ -35,35 +33,10 @@ def nan_hunt(f: Function, threads: int | None = None) -> Callable[..., NotFinite
         signature = signature_of(checked, f.name)
         data: dict[str, Value] = {a.name: _plain(values[a.name], a.type, checked.structs)
                 for a in signature.arguments if a.name in values}
-        data |= _sizes(signature, values)
         operands = bound(f.name, signature, Arguments((), data), checked.structs, threads)
         return hunted(checked, f.name, operands, program.file_texts())
 
     return hunt
-
-
-def _sizes(signature: Signature, values: Given) -> dict[str, Value]:
-    """The named sizes that arrays tell, and the outputs that have such sizes."""
-    known = _lengths(signature, values)
-    found: dict[str, Value] = {
-        a.name: known[a.name] for a in signature.arguments if a.hidden and a.name in known}
-    for a in signature.arguments:
-        lengths = [n if isinstance(n, int) else known.get(n, 0) for n in a.shape]
-        if lengths and a.name not in values and isinstance(a.type, ArrayType):
-            found[a.name] = [0.0] * prod(lengths) if isinstance(a.type.element, Scalar) else []
-    return found
-
-
-def _lengths(signature: Signature, values: Given) -> dict[str, int]:
-    """The sizes that are known by name."""
-    known = {n: x for n, x in values.items() if isinstance(x, int)}
-    for a in signature.arguments:
-        x: Value = values.get(a.name, ())
-        for name in a.shape if a.name in values else ():
-            if isinstance(name, str):
-                known.setdefault(name, len(x))
-            x = x[0] if len(x) else ()
-    return known
 
 
 def _plain(x: Value, t: Type, structs: Structs) -> Plain:
@@ -75,7 +48,7 @@ def _plain(x: Value, t: Type, structs: Structs) -> Plain:
         case StructType(name):
             return {m: _plain(_member(x, m), mt, structs) for m, mt in structs[name].members}
         case ArrayType(Scalar()) if isinstance(x, np.ndarray):
-            numbers: list[Plain] = x.reshape(-1).tolist()
+            numbers: list[Plain] = x.tolist()
             return numbers
         case ArrayType(element):
             return [_plain(i, element, structs) for i in x]
