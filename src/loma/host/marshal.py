@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from loma.backends.base import Loaded
 from loma.backends.interface import Interface
+from loma.host import libffi
 from loma.host.stopped import raise_stopped
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.types import ArrayType, Scalar, StructDef, StructType, TapeType, Type
@@ -105,7 +106,9 @@ class Library:
     def __bind(self, interface: Interface, loaded: Loaded) -> None:
         for name, signature in interface.signatures.items():
             if name not in self.__dict__:
-                setattr(self, name, bind(name, signature, loaded, self.__structs))
+                function = bind(name, signature, loaded, self.__structs)
+                lost = libffi.lost(signature, interface.structs)
+                setattr(self, name, libffi.Split(function, lost) if lost else function)
 
     def __getattr__(self, name: str) -> CType:
         if name.startswith(IMPLICIT) and self.__rest is not None:
