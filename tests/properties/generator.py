@@ -10,6 +10,7 @@ from random import Random
 
 from properties import stacks
 from properties.expressions import float_expr
+from properties.generics import write_generics
 from properties.grids import helpers
 from properties.methods import write_methods
 from properties.scope import FLOAT, INT, LENGTH, Callee, Formal, Scope, Variable, spelled
@@ -39,6 +40,7 @@ FEATURES = frozenset(
         "tuples",
         "stacks",
         "grids",
+        "generics",
     }
 )
 
@@ -90,10 +92,7 @@ class Generator:
             self.page.line(line)
         for _ in range(self.rng.randint(1, 3)):
             self.helper()
-        if "tuples" in self.features and self.rng.random() < 0.5:
-            self.tuple_function()
-        if "stacks" in self.features and self.rng.random() < 0.3:
-            self.stack_function()
+        self.extras()
         if "recursion" in self.features and self.rng.random() < 0.4:
             self.recursive()
         if "nested_ad" in self.features and self.order < 3 and self.rng.random() < 0.25:
@@ -106,6 +105,15 @@ class Generator:
         return Program(
             self.seed, "\n".join(self.page.lines) + "\n", self.structs, tuple(self.entries)
         )
+
+    def extras(self) -> None:
+        """Functions of the constructs that a program may use or not."""
+        if "generics" in self.features and self.rng.random() < 0.4:
+            self.callees += write_generics(self.rng, self.page, self.structs)
+        if "tuples" in self.features and self.rng.random() < 0.5:
+            self.tuple_function()
+        if "stacks" in self.features and self.rng.random() < 0.3:
+            self.stack_function()
 
     # Types.
 

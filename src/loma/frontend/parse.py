@@ -128,7 +128,8 @@ class Parser(ClassParser):
         simd, rules = decorated(node, self.span, self.findings)
         returns = node.returns
         result = None if returns is None or _is_none(returns) else self.type(returns)
-        args, body = self._args(node.args), self.block(without_docstring(node.body))
+        with self.inside(node):
+            args, body = self._args(node.args), self.block(without_docstring(node.body))
         params = self.mentioned((tuple([a.type for a in args]), result))
         return surface.Function(
             node.name, args, result, body, simd, name_span, type_params=params, rules=rules,

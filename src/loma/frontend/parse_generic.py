@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from loma.diagnostics import Span
@@ -25,6 +27,8 @@ class GenericParser(ExpressionParser):
         super().__init__(source, findings)
         self.type_params: dict[str, surface.TypeParam] = {}
         self.classes: set[str] = set()
+        self.variables: frozenset[str] | None = frozenset()
+        self.around: ast.AST | None = None
 
     def find_types(self, nodes: list[ast.stmt]) -> None:
         """Learns the classes of the file, and the names that stand for any type."""
@@ -75,13 +79,32 @@ class GenericParser(ExpressionParser):
         """Whether an expression between brackets is made of types, not of numbers."""
         match node:
             case ast.Name(name):
-                return name in TYPES or name in self.type_params or name in self.classes
+                known = name in TYPES or name in self.type_params or name in self.classes
+                return known and not self._is_variable(name)
             case ast.Subscript(base):
                 return self.is_type(base)
             case ast.Tuple(parts):
                 return bool(parts) and all(map(self.is_type, parts))
             case _:
                 return False
+
+    @contextmanager
+    def inside(self, node: ast.FunctionDef) -> Iterator[None]:
+        """The inside of a function: its variables may be called like types."""
+        if self.around is not None:
+            yield
+            return
+        self.around, self.variables = node, None
+        yield
+        self.around, self.variables = None, frozenset()
+
+    def _is_variable(self, name: str) -> bool:
+        if self.variables is None:
+            parts = list(ast.walk(self.around)) if self.around is not None else []
+            self.variables = frozenset(
+                [p.id for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)]
+                + [p.arg for p in parts if isinstance(p, ast.arg)])
+        return name in self.variables
 
     def types(self, node: ast.expr) -> tuple[surface.TypeExpr, ...]:
         """The types between brackets."""
