@@ -316,3 +316,69 @@ def f(x : In[float], y : In[float]) -> float:
             m[i][0, 1], m[1][0, 2] = m[0][1, j] * y, sin(m[i][i, 0])
     return m[0][0, 1] * m[1][1, 2] + m[1][0, 2] * m[0][1, 1] + m[0].writes
 """)
+program("generic methods and operators", ((0.7, 0.3), (-0.4, 1.2)), """
+T = TypeVar("T")
+
+class Box:
+    x : float
+
+    def times(self, s : In[T]) -> T:
+        return s * self.x
+
+    def mapped(self, g : Callable[[float], float]) -> float:
+        return g(self.x)
+
+    def change(self : InOut, g : Callable[[float], float]):
+        self.x = g(self.x)
+
+    def __mul__(self, s : In[T]) -> Box:
+        return Box(self.x * s)
+
+    def __mul__(self, o : In[Box]) -> Box:
+        return Box(self.x * sin(o.x))
+
+    def __setitem__(self : InOut, i : In[int], value : In[T]):
+        self.x = i * value
+
+    def __getitem__(self, i : In[T]) -> float:
+        return self.x + i
+
+def f(x : In[float], y : In[float]) -> float:
+    b = Box(x) * 2 * y * Box(y)
+    b.change(lambda t: t * x + y)
+    c = b
+    c[2] = y
+    c[3] *= x
+    return b.times(y) + b.mapped(cos) * b.mapped(lambda t: t * y) + Box.times(c, x) + c[1] * c[x]
+""")
+program("generic tuples and stacks", ((0.7, 0.3), (-0.4, 1.2)), """
+T = TypeVar("T")
+
+class Pair(Generic[T]):
+    a : T
+    b : T
+
+    def both(self) -> tuple[T, T]:
+        return self.b, self.a
+
+def ordered(a : In[T], b : In[T]) -> tuple[T, T]:
+    return (a, b) if a < b else (b, a)
+
+def doubled(s : InOut[Stack[T]], x : In[T]):
+    s.push(x)
+    s.push(x)
+
+def apply(g : Callable[[float], tuple[float, float]], x : In[float]) -> float:
+    a, b = g(x)
+    return a * b
+
+def f(x : In[float], y : In[float]) -> float:
+    low, high = ordered(x, y)
+    i, _ = ordered(3, 2)
+    u, v = Pair(x, y * y).both()
+    s : Stack[float]
+    t : Stack[Pair[float]]
+    doubled(s, high * x)
+    doubled(t, Pair(u, x))
+    return low * s.pop() + s.pop() * t.pop().a * v + i + apply(lambda z: (z * x, z + y), u)
+""")

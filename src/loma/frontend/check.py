@@ -61,7 +61,8 @@ class Checker:
         simple = [s for s in self.structs if not s.type_params]
         made, self.methods = lifted(simple, self.named, findings)
         self.internal = self.methods.with_those_of(module.internal)
-        plain = [d for d in kept if isinstance(d, surface.Function)]
+        plain = [self.methods.with_rules(d, findings)
+                 for d in kept if isinstance(d, surface.Function)]
         self.functions = {f.name: f for f in (*plain, *made) if not is_template(f)}
         self.generic = {f.name: f for f in (*plain, *made) if is_template(f)}
         self.named_instances = [d for d in kept if isinstance(d, surface.Instance)]

@@ -90,8 +90,11 @@ class GenericCalls(ClosureChecker):
         known = tuple([t for t in found if t is not None])
         return known if len(known) == len(found) else None
 
-    def generic_call(self, e: surface.Call, statement: bool) -> typed.Call | None:
-        """A call of a generic function."""
+    def generic_call(
+        self, e: surface.Call, statement: bool,
+        known: Mapping[surface.Expr, typed.Expr] | None = None,
+    ) -> typed.Call | None:
+        """A call of a generic function; `known` are operands that are checked already."""
         for k in e.keywords:
             self.report(syntax_codes.keyword_operand(k.span, k.name))
         template = self.context.instances.templates.get(e.function)
@@ -105,7 +108,8 @@ class GenericCalls(ClosureChecker):
             return None
         pairs = list(zip(args, e.args, strict=True))
         plain = [(a, x) for a, x in pairs if not isinstance(a.type, surface.CallableTypeExpr)]
-        values = [operand(self, x) for _, x in plain]
+        known = known or {}
+        values = [known.get(x) or operand(self, x) for _, x in plain]
         if None in values or e.keywords:
             return None
         given = [(a, v) for (a, _), v in zip(plain, values, strict=True)]

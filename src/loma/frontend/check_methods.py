@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
@@ -48,6 +48,13 @@ class MethodChecker(Sized):
     stored: surface.Expr | None = None
 
     @abstractmethod
+    def generic_call(
+        self, e: surface.Call, statement: bool,
+        known: Mapping[surface.Expr, typed.Expr] | None = None,
+    ) -> typed.Call | None:
+        """A call of a generic function; `known` are operands that are checked already."""
+
+    @abstractmethod
     def passed(
         self, e: surface.Call, function: str, values: Sequence[typed.Expr | None], statement: bool
     ) -> typed.Call | None:
@@ -62,28 +69,45 @@ class MethodChecker(Sized):
             self.report(syntax_codes.keyword_operand(k.span, k.name))
         owner = self._class(e.base)
         base = None if owner else self.expr(e.base)
-        found = [operand(self, x) for x in e.args]
-        if (base is None and not owner) or None in found or e.keywords:
-            return None
-        name = owner if base is None else self._struct(base)
+        name = self._struct(base) if base is not None else owner
         candidates = self.context.methods.of(name, e.name)
+        generic = self._generic(candidates)
+        known = {} if base is None or (name, e.name) in self.context.methods.static else {
+            e.base: base}
+        call = surface.Call(f"{name}.{e.name}", (*known, *e.args), span=e.span)
+        if candidates != generic or not generic:
+            known |= {x: v for x in e.args if (v := operand(self, x)) is not None}
+        if (base is None and not owner) or e.keywords:
+            return None
         if not candidates:
             self._no_method(e, name if base is None else self.types.text(base.type))
             return None
-        values, operands = tuple([v for v in found if v is not None]), e.args
-        if base is not None and (name, e.name) not in self.context.methods.static:
-            values, operands = (base, *values), (e.base, *operands)
+        if candidates != generic and len(known) < len(call.args):
+            return None
+        values = tuple([known[x] for x in call.args if x in known])
         function = self._only(e, f"`{name}.{e.name}`", candidates, values)
         if function is None:
             return None
-        call = surface.Call(f"{name}.{e.name}", operands, span=e.span)
-        stored = use == "whole" and takes_store(self.context.signatures[function])
+        stored = use == "whole" and takes_store(self.context.signatures.get(function))
         statement = stored or use == "statement"
-        done = self.passed(call, function, values, statement)
+        done = self._called(call, function, known, statement)
         if done is not None and done.type is None and use != "statement":
             self.report(call_codes.no_value(call))
             return None
         return done
+
+    def _called(
+        self, e: surface.Call, function: str, known: Mapping[surface.Expr, typed.Expr],
+        statement: bool,
+    ) -> typed.Call | None:
+        """A call of a definition, on operands that are checked already but for functions."""
+        if function in self.context.instances.templates:
+            return self.generic_call(replace(e, function=function), statement, known)
+        return self.passed(e, function, [known[x] for x in e.args], statement)
+
+    def _generic(self, candidates: list[str]) -> list[str]:
+        """The definitions that are generic."""
+        return [c for c in candidates if c in self.context.instances.templates]
 
     def _class(self, e: surface.Expr) -> str:
         """The class that a name stands for."""
@@ -111,7 +135,10 @@ class MethodChecker(Sized):
         found = self._fitting(candidates, values)
         if len(found) == 1:
             return found[0]
-        if all(self.context.signatures.get(c) is not None for c in candidates):
+        generic = self._generic(candidates)
+        if not found and len(generic) == 1:
+            return generic[0]
+        if all(self.context.signatures.get(c) is not None for c in candidates if c not in generic):
             report = codes.ambiguous if found else codes.no_overload
             given, shown = self._types_of(values), self._shown_all(candidates)
             self.report(report(node, node.span, what, given, shown))
@@ -122,6 +149,10 @@ class MethodChecker(Sized):
         signatures = [(c, self.context.signatures.get(c)) for c in candidates]
         known = [(c, s) for c, s in signatures if s is not None]
         return cheapest(known, values)
+
+    def _operators(self, candidates: list[str], values: Values) -> list[str]:
+        """The definitions of an operator that fit best, else one that is generic."""
+        return self._fitting(candidates, values) or self._generic(candidates)
 
     def _types_of(self, values: Values) -> str:
         shown = [f"`{self.types.text(v.type)}`" for v in values]
@@ -153,10 +184,10 @@ class MethodChecker(Sized):
         values, operands = (left, right), (e.left, e.right)
         own = self._own(left, forward)
         other = self._own(right, reflected)
-        found = self._fitting(own, values)
+        found = self._operators(own, values)
         if found:
             return self._operator(e, own, found, Chosen(found[0], values, operands))
-        found = self._fitting(other, values[::-1])
+        found = self._operators(other, values[::-1])
         if found:
             chosen = Chosen(found[0], values[::-1], operands[::-1])
             return self._operator(e, other, found, chosen)
@@ -187,7 +218,8 @@ class MethodChecker(Sized):
                                         self._shown_all(candidates)))
             return None
         call = surface.Call(what, chosen.operands, span=e.span)
-        done = self.passed(call, chosen.function, chosen.values, statement=False)
+        known = dict(zip(chosen.operands, chosen.values, strict=True))
+        done = self._called(call, chosen.function, known, statement=False)
         if done is not None and done.type is None:
             self.report(call_codes.no_value(call))
             return None
@@ -267,7 +299,8 @@ class MethodChecker(Sized):
         if function is None:
             return None
         call = surface.Call(what, (target.base, *_items(target), s.value), span=s.span)
-        done = self.passed(call, function, values, statement=True)
+        known = dict(zip(call.args, values, strict=True))
+        done = self._called(call, function, known, statement=True)
         return None if done is None else typed.CallStmt(done, span=s.span)
 
     def comparable(self, operands: list[typed.Expr], e: surface.Comparison) -> bool:

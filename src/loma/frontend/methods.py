@@ -36,6 +36,12 @@ class Methods:
         """The name under which the program knows a function."""
         return self.shown.get(function, function)
 
+    def with_rules(self, f: surface.Function, findings: list[Finding]) -> surface.Function:
+        """The function, whose rules are of functions instead of methods."""
+        if not f.rules:
+            return f
+        return replace(f, rules=tuple([self.primal(r, findings) for r in f.rules]))
+
     def primal(self, d: surface.Derivative, findings: list[Finding]) -> surface.Derivative:
         """The request for a derivative, of a function instead of a method."""
         owner, _, method = d.primal.partition(".")

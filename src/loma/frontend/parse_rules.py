@@ -30,6 +30,10 @@ def decorated(
             case ast.Call(ast.Name(word), [ast.Name(primal) as operand], []) if word in RULES:
                 rules.append(surface.Derivative(
                     node.name, RULES[word], primal, span(operand), span=where))
+            case ast.Call(ast.Name(word), [ast.Attribute(ast.Name(owner), method) as inner],
+                          []) if word in RULES:
+                rules.append(surface.Derivative(
+                    node.name, RULES[word], f"{owner}.{method}", span(inner), span=where))
             case ast.Name(word) | ast.Call(ast.Name(word)) if word in RULES:
                 findings.append(codes.form(where, word))
             case _:

@@ -24,6 +24,7 @@ from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_typ
 from loma.backends.llvm.python_call import compiler_lock
 from loma.diagnostics import Diagnostic, Files, Span, UserError
 from loma.frontend import parsed, surface
+from loma.frontend.methods import lifted
 from loma.frontend.python import Dotted, Written, placed, scan
 from loma.host import names
 from loma.ir.derived import Mode, implicit_name
@@ -118,8 +119,16 @@ class Text:
     def members(self) -> dict[str, Member]:
         """Its functions and derivatives by name."""
         internal = self.module.internal
-        return {d.name: Member(self, d.name) for d in self.parts
-                if not isinstance(d, surface.Struct) and d.name not in internal}
+        own = [d for d in self.parts if d.name not in internal]
+        names = [d.name for d in own if not isinstance(d, surface.Struct)]
+        return {n: Member(self, n) for n in (*names, *self._methods({d.name for d in own}))}
+
+    def _methods(self, own: set[str]) -> list[str]:
+        """The functions that the methods of its classes become."""
+        structs = [d for d in self.parts if isinstance(d, surface.Struct) and not d.type_params]
+        _, methods = lifted(structs, {d.name for d in self.parts}, [])
+        return [f for s, table in methods.table.items() if s in own
+                for functions in table.values() for f in functions]
 
 
 @dataclass(eq=False)
