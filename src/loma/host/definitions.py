@@ -24,6 +24,7 @@ from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_typ
 from loma.backends.llvm.python_call import compiler_lock
 from loma.diagnostics import Diagnostic, Files, Span, UserError
 from loma.frontend import parsed, surface
+from loma.frontend.check_generic import is_template
 from loma.frontend.methods import lifted
 from loma.frontend.python import Dotted, Written, placed, scan
 from loma.host import names
@@ -126,9 +127,10 @@ class Text:
     def _methods(self, own: set[str]) -> list[str]:
         """The functions that the methods of its classes become."""
         structs = [d for d in self.parts if isinstance(d, surface.Struct) and not d.type_params]
-        _, methods = lifted(structs, {d.name for d in self.parts}, [])
+        made, methods = lifted(structs, {d.name for d in self.parts}, [])
+        plain = {f.name for f in made if not is_template(f)}
         return [f for s, table in methods.table.items() if s in own
-                for functions in table.values() for f in functions]
+                for functions in table.values() for f in functions if f in plain]
 
 
 @dataclass(eq=False)

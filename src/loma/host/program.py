@@ -120,7 +120,7 @@ class Program(Parts):
                 with self.showing_files():
                     found = self._written(d, self.name)
             case Member(text, name):
-                found = next(p for p in text.parts if p.name == name)
+                found = next((p for p in text.parts if p.name == name), None)
             case _:
                 pass
         return found if isinstance(found, surface.Function) and is_template(found) else None
