@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import loma
-from loma import Array, In, InOut, Out, exp, sin, thread_id
+from loma import Array, In, InOut, NoDiff, Out, exp, sin, thread_id
 from loma.host import matrices
 
 
@@ -85,3 +85,25 @@ def test_arguments_that_are_no_buffers_take_one_call_for_each_direction() -> Non
     x = [np.array([2.0]), np.array([1.0, 3.0])]
     assert loma.jacobian(ragged, wrt="a")(x, 0.5) == 6.0
     assert loma.hessian(ragged, wrt="a")(x, 0.5) == 12.0
+
+
+@loma.function
+def weighed(x: In[Array[float, "n"]], w: In[NoDiff[Array[float, "n"]]], n: In[int]) -> float:
+    s: float = 0.0
+    for i in range(n):
+        s = s + w[i] * x[i] * x[i] * x[i]
+    return s
+
+
+def test_arguments_without_derivatives_have_none() -> None:
+    w = np.array([1.0, 2.0, 0.5, 3.0])
+    g = loma.grad(weighed)(X, w, 4)
+    assert g._fields == ("x",)
+    np.testing.assert_allclose(g.x, 3 * w * X * X)
+    np.testing.assert_allclose(loma.jvp(weighed, (X, w, 4), (X, None, None))[1], 3 * sum(w * X**3))
+    np.testing.assert_allclose(loma.jacobian(weighed, wrt="x")(X, w, 4), g.x)
+    np.testing.assert_allclose(loma.hessian(weighed, wrt="x")(X, w, 4), np.diag(6 * w * X))
+    np.testing.assert_allclose(
+        loma.hvp(weighed)((X, w, 4), (X, None, None)).x, 6 * w * X * X)
+    with pytest.raises(loma.ArgumentTypeError, match="`w`, which has no float part"):
+        loma.grad(weighed, wrt="w")(X, w, 4)

@@ -13,6 +13,7 @@ from loma import (
     Array,
     In,
     InOut,
+    NoDiff,
     Out,
     atomic_add,
     cos,
@@ -202,6 +203,26 @@ def masked(x: In[Array[float]], keep: In[Array[bool]], y: Out[Array[float]]):
         y[i] = -x[i]
 
 
+@loma.function
+def weighed(x: In[Array[float, "n"]], w: In[NoDiff[Array[float, "n"]]], n: In[int]) -> float:
+    s: float = 0.0
+    for i in range(n):
+        s = s + w[i] * x[i] * x[i]
+    return s
+
+
+@loma.function
+def matrix(a: In[Array[float, "n", "m"]], x: In[Array[float, "m"]], y: Out[Array[float, "n"]]):
+    for i in range(n):
+        for j in range(m):
+            y[i] = y[i] + a[i, j] * x[j] * a[i, j]
+
+
+@loma.function
+def both(x: In[float], y: In[float]) -> tuple[float, float]:
+    return x * y, sin(x)
+
+
 @loma.kernel
 def filled(r: In[float], y: Out[Array[float]]):
     i: int = thread_id()
@@ -291,10 +312,13 @@ CASES = (
     Case("rows", rows, (np.stack([X, Y, X * Y]), 4, _at(0.4, 0.6, 0.8))),
     Case("columns", columns, (np.stack([X, Y, X * Y], axis=1),)),
     Case("bools", masked, (X, np.array([True, False, True, True]))),
+    Case("two dimensions", matrix, (np.stack([X, Y, X * Y]), Y)),
+    Case("tuple", both, (A, B)),
     Case("threads only", filled[4], (A,)),
 )
 """Every one is checked to second order."""
 SIMPLE = [c for c in CASES if c.name in (
     "product", "dot", "power", "recursive", "two outputs", "kernel", "kernel with threads",
-    "atomic sum", "atomic histogram", "indices", "rows", "columns", "threads only")]
+    "atomic sum", "atomic histogram", "indices", "rows", "columns", "two dimensions", "tuple",
+    "threads only")]
 """Those that NumPy's door takes in the same form."""

@@ -163,7 +163,7 @@ ERRORS = (
     (lambda: programs.waves(1.0, jnp.zeros(3), y=jnp.zeros(3)),
      "argument `y` is written, and a call with arrays writes none of them; leave it out"),
     (lambda: programs.norm(jnp.zeros(2)), "argument `v` must be a `Vec` with the members x, y"),
-    (lambda: jax.jit(programs.filled)(1.0), r"no input tells the length of `y`.*filled\[n\]"),
+    (lambda: jax.jit(programs.filled)(1.0), r"`filled` indexes no input by .*filled\[n\]"),
 )
 
 

@@ -180,7 +180,7 @@ ERRORS = (
      "argument `v` must be a `Vec` with the members x, y, not a float32 tensor"),
     (lambda: programs.norm({"x": torch.zeros(())}), "argument `v` must be a `Vec`"),
     (lambda: programs.waves(torch.zeros(())), "missing argument `x`"),
-    (lambda: programs.filled(torch.zeros(())), r"no input tells the length of `y`.*filled\[n\]"),
+    (lambda: programs.filled(torch.zeros(())), r"`filled` indexes no input by .*filled\[n\]"),
     (lambda: programs.waves("a", torch.zeros(3)), "argument `a` must be a number of type `float`"),
     (lambda: programs.rows([torch.zeros(3), torch.zeros(2)], 2, torch.zeros(2)),
      "argument `a` is a list of tensors whose lengths differ"),

@@ -58,23 +58,26 @@ def named(signature: Signature) -> Sizes:
 
 
 def pairs(signature: Signature) -> dict[str, str]:
-    """For each argument of a function, the name of its adjoint in the reverse derivative."""
+    """For each argument that has one, the name of its adjoint in the reverse derivative."""
     rest = iter(reverse_signature(signature).arguments)
     found: dict[str, str] = {}
     for a in signature.written:
         if a.direction is not Direction.OUT:
             next(rest)
-        found[a.name] = next(rest).name
+        if not a.nodiff:
+            found[a.name] = next(rest).name
     return found
 
 
 def _reverse(inner: Facts, signature: Signature) -> Facts:
     adjoint = pairs(signature)
     kept = {a.name for a in signature.written if a.direction is not Direction.OUT}
-    inputs = [a.name for a in signature.written if a.direction is Direction.IN]
+    inputs = [a.name for a in signature.written
+              if a.direction is Direction.IN and a.name in adjoint]
 
     def both(names: Iterable[str]) -> list[str]:
-        return [x for n in names for x in ([n, adjoint[n]] if n in kept else [adjoint[n]])]
+        return [x for n in names
+                for x in ([n] if n in kept else []) + ([adjoint[n]] if n in adjoint else [])]
 
     sizes = {x: inner.sizes[n] for n in inner.sizes for x in both([n])}
     return Facts(

@@ -122,7 +122,9 @@ class Plain:
             j = self.outputs[o]
             found = _along(op.reverse, op.reverse_inputs, self.arrays, seeds, j)
             for n, i in self.inputs.items():
-                blocks[o, n] = found[i].reshape((*seeds[j].shape, *self.arrays[i].shape))
+                at = op.adjoints[i]
+                assert at is not None
+                blocks[o, n] = found[at].reshape((*seeds[j].shape, *self.arrays[i].shape))
         return blocks
 
     def seeds(self) -> list[Array]:
@@ -143,7 +145,9 @@ class Plain:
             i = self.inputs[n]
             found = _along(back.forward, back.forward_inputs, given, rates, places[i])
             for m in names:
-                at = back.forward_tangents[self.inputs[m]]
+                adjoint = self.op.adjoints[self.inputs[m]]
+                assert adjoint is not None
+                at = back.forward_tangents[adjoint]
                 assert at is not None
                 blocks[m, n] = _columns(found[at], self.arrays[i].shape)
         return blocks

@@ -88,7 +88,8 @@ class Point:
         """The inputs that have derivatives."""
         structs = self.instance.description.structs
         return [a for a in self.signature.written
-                if a.direction is not Direction.OUT and has_float(a.type, structs)]
+                if a.direction is not Direction.OUT and not a.nodiff
+                and has_float(a.type, structs)]
 
     def outputs(self) -> dict[str, Type]:
         """The result and the written arguments, by name."""
@@ -149,8 +150,9 @@ class Point:
         values: Given = {}
         for a in self.signature.written:
             if a.name in self.values:
-                values[a.name] = duals.joined(
-                    a.type, self.values[a.name], tangents.get(a.name), a.name)
+                x = self.values[a.name]
+                values[a.name] = x if a.nodiff else duals.joined(
+                    a.type, x, tangents.get(a.name), a.name)
         found = instance.evaluate(values, self.count)
         return {n: duals.parted(t, found[n]) for n, t in self.outputs().items()}
 

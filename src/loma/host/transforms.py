@@ -176,7 +176,7 @@ def _second(point: Point, tangents: Mapping[str, Value]) -> Outputs:
     else:
         values[adjoint[number]] = 1.0
     for a in point.signature.written:
-        if a.name != number and adjoint[a.name] not in values and a.name in point.outputs():
+        if a.name in point.outputs() and a.name != number and adjoint[a.name] not in values:
             values.pop(a.name, None)
             values[adjoint[a.name]] = point.zeros_of(a)
             if a.direction.value == "InOut":

@@ -33,10 +33,19 @@ THREADS = ("", "")
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """One buffer: where in the arguments its numbers are, as `x.member`, and what it is."""
+    """One buffer: where in the arguments its numbers are, as `x.member`, and what it is.
+
+    `real`: it has derivatives.
+    """
 
     path: str
     leaf: Leaf
+    real: bool
+
+
+def owner(path: str) -> str:
+    """The argument that a path leads into."""
+    return path.replace("[", ".").split(".")[0]
 
 
 @dataclass
@@ -99,6 +108,7 @@ class Buffers:
         self.lengths = Lengths(f, threads, sizes)
         self.inputs: list[Buffer] = []
         self.outputs: list[Buffer] = []
+        self.fixed = frozenset(a.name for a in f.description.signature.arguments if a.nodiff)
 
     def call(self) -> Call:
         """The whole call."""
@@ -107,7 +117,7 @@ class Buffers:
         result = None if s.result is None else self._result(s.result, registers)
         operands = tuple(self._operand(i, a, registers) for i, a in enumerate(s.arguments))
         threads = self._threads() if s.simd else None
-        self._check_told()
+        self._check_told(threads)
         return Call(
             tuple(b.leaf for b in self.inputs), tuple(b.leaf for b in self.outputs), operands,
             result, threads, len(self.lengths.numbers), self.f.traps)
@@ -117,9 +127,11 @@ class Buffers:
             return self.lengths.threads
         return Dim(self.lengths.numbers.setdefault(THREADS, len(self.lengths.numbers)))
 
-    def _check_told(self) -> None:
+    def _check_told(self, threads: Count | None) -> None:
         """Refuses a length that no input tells."""
         told = {d for b in self.inputs for d in b.leaf.dims}
+        if isinstance(threads, Dim) and threads not in told:
+            self.f.thread_count({}, None)  # says what is missing
         for b in self.outputs:
             if any(isinstance(d, Dim) and d not in told for d in b.leaf.dims):
                 kernel = self.f.description.signature.simd
@@ -159,7 +171,8 @@ class Buffers:
     # Memory.
 
     def _new(self, buffers: list[Buffer], path: str, type: Scalar, dims: Counts) -> int:
-        buffers.append(Buffer(path, Leaf(type, dims)))
+        real = type.is_float and owner(path) not in self.fixed
+        buffers.append(Buffer(path, Leaf(type, dims), real))
         return len(buffers) - 1
 
     def _shaped(self, a: Argument, t: ArrayType, take: bool, give: bool, written: bool) -> Place:

@@ -200,7 +200,7 @@ def _push_transpose(seeds: Sequence[Value], *arrays: Value, op: Op) -> list[Valu
         given.append(seed if real and not isinstance(seed, ad.Zero) else jnp.zeros(shape, dtype))
         at += 2 if real else 1
     found = CALL.bind(*_sources(op.reverse_inputs, primals, given), op=op.reverse)
-    adjoints = [x for x, real in zip(found, op.floats) if real]
+    adjoints = [found[at] for at in op.adjoints if at is not None]
     return [*(None for _ in primals),
             *(x if ad.is_undefined_primal(t) else None for x, t in zip(adjoints, tangents))]
 

@@ -3,7 +3,7 @@
 The buffers of an `Op` are those of the inputs, in the order of the arguments, and those of the
 outputs, the result first. Its derivatives are `Op`s again:
 
-    reverse   inputs and adjoints of the outputs -> an adjoint of every input, in their order
+    reverse   inputs and adjoints of the outputs -> adjoints of the inputs
     forward   inputs and tangents -> outputs and tangents
 """
 
@@ -25,7 +25,7 @@ from loma.backends.llvm.loaded import record_key
 from loma.host.build import compiler_version
 from loma.host.call import RESULT, Instance
 from loma.host.function import Function, fwd_diff, rev_diff
-from loma.host.interop.buffers import Buffer, Buffers
+from loma.host.interop.buffers import Buffer, Buffers, owner
 from loma.host.refusals import ArgumentValueError
 from loma.ir.nodes import Direction
 from loma.ir.types import Scalar
@@ -74,12 +74,12 @@ class Op:
     @cached_property
     def floats(self) -> tuple[bool, ...]:
         """Which inputs have derivatives."""
-        return tuple(b.leaf.type.is_float for b in self.inputs)
+        return tuple(b.real for b in self.inputs)
 
     @cached_property
     def float_outputs(self) -> tuple[bool, ...]:
         """Which outputs have derivatives."""
-        return tuple(b.leaf.type.is_float for b in self.outputs)
+        return tuple(b.real for b in self.outputs)
 
     def batched(self, batch: tuple[bool, ...]) -> Op:
         """Many calls in one."""
@@ -116,12 +116,23 @@ class Op:
         """What the reverse derivative takes: inputs, and adjoints of outputs."""
         owns, gives = _owners(self.inputs), _owners(self.outputs)
         found: list[Source] = []
-        for a in self.instance.description.signature.arguments:
+        for a in self.instance.description.signature.written:
             if a.direction is not Direction.OUT:
                 found += [(PRIMAL, i) for i in owns.get(a.name, ())]
-            if a.direction is not Direction.IN:
+            if a.direction is not Direction.IN and not a.nodiff:
                 found += [(OTHER, i) for i in gives.get(a.name, ())]
         return (*found, *((OTHER, i) for i in gives.get(RESULT, ())))
+
+    @cached_property
+    def adjoints(self) -> tuple[int | None, ...]:
+        """Where the reverse derivative gives the adjoint of each input that has one."""
+        nodiff = {a.name for a in self.instance.description.signature.arguments if a.nodiff}
+        found: list[int | None] = []
+        at = 0
+        for b in self.inputs:
+            found.append(at if b.real else None)
+            at += owner(b.path) not in nodiff
+        return tuple(found)
 
     @cached_property
     def forward_inputs(self) -> tuple[Source, ...]:
@@ -223,8 +234,7 @@ def _owners(buffers: Sequence[Buffer]) -> dict[str, list[int]]:
     """The buffers of each argument."""
     found: dict[str, list[int]] = {}
     for i, b in enumerate(buffers):
-        name = b.path.replace("[", ".").split(".")[0]
-        found.setdefault(name, []).append(i)
+        found.setdefault(owner(b.path), []).append(i)
     return found
 
 

@@ -136,6 +136,11 @@ def _sources(
     return [primals[i] if kind == PRIMAL else others[i] for kind, i in sources]
 
 
+def _constant(op: Op, outputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The outputs without derivatives."""
+    return [t for t, real in zip(outputs, op.float_outputs) if not real]
+
+
 def _pulled(op: Op, primals: Sequence[torch.Tensor], seeds: Sequence[Any]) -> list[Any]:
     """The adjoint of each input (None for ints)."""
     if not all(op.float_outputs):
@@ -143,9 +148,10 @@ def _pulled(op: Op, primals: Sequence[torch.Tensor], seeds: Sequence[Any]) -> li
         seeds = [s if real else torch.zeros(shape, dtype=DTYPES[b.leaf.type])
                  for s, real, shape, b in zip(seeds, op.float_outputs, shapes, op.outputs)]
     found = applied(op.reverse, _sources(op.reverse_inputs, primals, seeds))
-    if op.batch is not None:
-        found = tuple(g if many else g.sum(0) for g, many in zip(found, op.batch))
-    return [g if real else None for g, real in zip(found, op.floats)]
+    adjoints = [None if at is None else found[at] for at in op.adjoints]
+    if op.batch is None:
+        return adjoints
+    return [g if g is None or many else g.sum(0) for g, many in zip(adjoints, op.batch)]
 
 
 def _pushed(op: Op, primals: Sequence[torch.Tensor], tangents: Sequence[Any]) -> tuple[Any, ...]:
@@ -190,7 +196,7 @@ class LomaCall(_Rules):
         ctx.save_for_backward(*tensors)
         ctx.save_for_forward(*tensors)
         if not all(op.float_outputs):
-            ctx.mark_non_differentiable(*(t for t in out if not t.is_floating_point()))
+            ctx.mark_non_differentiable(*_constant(op, out))
         return out
 
 
@@ -208,7 +214,7 @@ class LomaFunction(_Rules):
         ctx.op = inputs[0]
         ctx.save_for_backward(*inputs[1:])
         ctx.save_for_forward(*inputs[1:])
-        ctx.mark_non_differentiable(*(t for t in output if not t.is_floating_point()))
+        ctx.mark_non_differentiable(*_constant(ctx.op, output))
 
     @staticmethod
     def vmap(info: Value, in_dims: Value, op: Op, *tensors: torch.Tensor) -> Value:
