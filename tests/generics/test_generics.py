@@ -328,3 +328,25 @@ def test_refused(text: str, code: str) -> None:
     with pytest.raises(UserError) as caught:
         load(HEAD + text)
     assert [d.code for d in caught.value.diagnostics] == [code]
+
+
+def test_another_name_keeps_the_derivative() -> None:
+    """A derivative that the program writes itself is that of the function's other names, too."""
+    text = """
+def g(x : In[float], y : Out[float]):
+    y = x
+def h(x : In[float]) -> float:
+    return x
+@custom_fwd(h)
+def dh(x : In[Diff[float]]) -> Diff[float]:
+    return make__dfloat(x.val, 5.0 * x.dval)
+other = h
+writes = g
+d = fwd_diff(other)
+e = fwd_diff(writes)
+"""
+    structs, lib = compile(text, "llvm")
+    dual = structs["_dfloat"]
+    out = dual(0, 0)
+    lib.e(dual(2.0, 3.0), out)
+    assert lib.d(dual(2.0, 1.0)).dval == 5.0 and (out.val, out.dval) == (2.0, 3.0)

@@ -31,7 +31,7 @@ class GenericRequests:
         made: dict[str, surface.Function] = {}
         for d in wanted:
             if d.function in functions and not d.type_args:
-                made[d.name] = replace(functions[d.function], name=d.name)
+                made[d.name] = _renamed(functions[d.function], d)
                 self.instances.add(Job(made[d.name]))
             elif d.function in self.instances.templates or d.function in functions:
                 self._named(d)
@@ -78,3 +78,15 @@ class GenericRequests:
                 self.instances.templates[f.name] = Template(f, bound)
             else:
                 self.instances.add(Job(f, bound))
+
+
+def _renamed(f: surface.Function, d: surface.Instance) -> surface.Function:
+    """The function under another name: one that calls it, so that its derivatives are the same."""
+    if f.simd:
+        return replace(f, name=d.name)
+    args = tuple([surface.Name(a.name, span=d.span) for a in f.args])
+    call = surface.Call(f.name, args, span=d.span)
+    body: surface.Stmt = surface.Return(call, span=d.span)
+    if f.result is None:
+        body = surface.CallStmt(call, span=d.span)
+    return replace(f, name=d.name, body=(body,))
