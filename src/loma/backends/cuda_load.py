@@ -7,9 +7,10 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, TypeAlias
 
+from loma.backends.cuda_arrays import borrowed
 from loma.backends.device import DeviceError, DeviceText
 from loma.backends.device_launch import Argument, Buffer, Scalar
 
@@ -18,6 +19,8 @@ Handle: TypeAlias = Any  # an object of cuda-bindings
 GROUP: Final = 256
 BUSY: Final = 8
 """Blocks for each multiprocessor."""
+ALIGNED: Final = 16
+"""Bytes: no argument needs more."""
 INSTALL: Final = "pip install 'loma-lang[cuda]'"
 
 
@@ -84,15 +87,16 @@ def compiled(source: str, architecture: str, strict: bool) -> bytes:
 
 
 class Memory:
-    """Memory of the GPU: `owner` is what frees it."""
+    """Memory of the GPU that is ours."""
 
-    def __init__(self, address: int, size: int, owner: object = None) -> None:
+    __slots__ = ("address", "size")
+
+    def __init__(self, address: int, size: int) -> None:
         self.address = address
         self.size = size
-        self.owner = owner
 
     def __del__(self) -> None:
-        if self.owner is None and self.address:
+        if self.address:
             _driver().cuMemFree(self.address)
 
 
@@ -104,29 +108,31 @@ class CudaDevice:
 
     def __init__(self, text: DeviceText, strict: bool, ordinal: int = 0) -> None:
         d = _driver()
-        if _done(d.cuDeviceGetCount()) <= ordinal:
-            raise CudaError("no CUDA device was found: the target 'cuda' runs on NVIDIA GPUs")
-        self._device = _done(d.cuDeviceGet(ordinal))
+        self._device = device(ordinal)
         self._context = _done(d.cuDevicePrimaryCtxRetain(self._device))
-        self._enter()
+        self._stream = 0
+        self.begin()
         attribute = d.CUdevice_attribute
         major = self._attribute(attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
         minor = self._attribute(attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
         self._units = self._attribute(attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
+        self._memory = int(_done(d.cuDeviceTotalMem(self._device)))
         self._module = _done(
             d.cuModuleLoadData(compiled(text.source, f"sm_{major}{minor}", strict))
         )
-        self._functions = {
-            k.entry: _done(d.cuModuleGetFunction(self._module, k.entry.encode()))
-            for k in text.kernels.values()
-        }
-        self._stream = 0
+        self._frames: dict[str, Frame] = {}
 
     def _attribute(self, which: Handle) -> int:
         return int(_done(_driver().cuDeviceGetAttribute(which, self._device)))
 
-    def _enter(self) -> None:
+    def begin(self) -> None:
+        """A call begins: in the default stream, until an array says otherwise."""
+        self._stream = 0
         _done(_driver().cuCtxSetCurrent(self._context))
+
+    def follow(self, other: CudaDevice) -> None:
+        """Works in the stream of another program."""
+        self._stream = other._stream
 
     @property
     def groups(self) -> int:
@@ -135,26 +141,18 @@ class CudaDevice:
 
     @property
     def memory(self) -> int:
-        """Bytes of memory that are free."""
-        self._enter()
-        return int(_done(_driver().cuMemGetInfo())[0])
+        """Bytes of memory."""
+        return self._memory
 
     def allocate(self, size: int) -> Buffer:
         """Fresh memory."""
-        self._enter()
         return Memory(int(_done(_driver().cuMemAlloc(max(size, 1)))), size)
 
-    def copy_of(self, buffer: Buffer) -> Buffer:
-        """A copy of memory."""
-        copy = self.allocate(buffer.size)
-        self.restore(copy, buffer)
-        return copy
-
     def restore(self, buffer: Buffer, copy: Buffer) -> None:
-        """Copies back."""
-        if copy.size:
+        """Copies as much as the smaller of the two has into `buffer`."""
+        if size := min(copy.size, buffer.size):
             d = _driver()
-            _done(d.cuMemcpyDtoDAsync(buffer.address, copy.address, copy.size, self._stream))
+            _done(d.cuMemcpyDtoDAsync(buffer.address, copy.address, size, self._stream))
 
     def write_error(self, buffer: Buffer, value: int) -> None:
         """Sets an error number."""
@@ -171,7 +169,8 @@ class CudaDevice:
         buffer = self.allocate(data.nbytes)
         if data.nbytes:
             held = _held(data)
-            _done(_driver().cuMemcpyHtoD(buffer.address, ctypes.addressof(held), data.nbytes))
+            address = ctypes.addressof(held)
+            _done(_driver().cuMemcpyHtoD(buffer.address, address, data.nbytes))
         return buffer
 
     def download(self, buffer: Buffer, data: memoryview) -> None:
@@ -184,38 +183,70 @@ class CudaDevice:
 
     def own(self, value: object) -> Buffer | None:
         """The memory of the GPU that a value stands for, if it does."""
-        interface = getattr(value, "__cuda_array_interface__", None)
-        if interface is None:
-            return None
-        if interface.get("strides") is not None:
-            raise DeviceError("an array of the GPU must lie in one piece, in the order of C")
-        size = int(interface["typestr"][2:])
-        for n in interface["shape"]:
-            size *= n
-        self._stream = _current_stream(value)  # where what made the array is under way
-        return Memory(int(interface["data"][0]), size, value)
+        found = borrowed(value)
+        if found is not None and found.stream:
+            self._stream = found.stream  # where what made the array is under way
+        return found
 
-    def same(self, a: Buffer, b: Buffer) -> bool:
-        """Whether two are one memory."""
-        return bool(a.address == b.address)
+    def span(self, buffer: Buffer) -> tuple[int, int]:
+        """Where memory begins and ends."""
+        return buffer.address, buffer.address + buffer.size
 
     def launch(self, entry: str, groups: int, arguments: Sequence[Argument]) -> None:
         """Runs a kernel."""
-        self._enter()
-        held = [
-            ctypes.create_string_buffer(a.data, len(a.data))
-            if isinstance(a, Scalar)
-            else ctypes.c_uint64(a.address)
-            for a in arguments
-        ]
-        pointers = (ctypes.c_void_p * len(held))(*(ctypes.addressof(h) for h in held))
-        d = _driver()
-        _done(
-            d.cuLaunchKernel(
-                self._functions[entry], groups, 1, 1, GROUP, 1, 1, 0, self._stream,
-                ctypes.addressof(pointers), 0,
-            )
-        )  # fmt: skip
+        frame = self._frames.get(entry)
+        if frame is None:
+            function = _done(_driver().cuModuleGetFunction(self._module, entry.encode()))
+            frame = self._frames[entry] = Frame(function, arguments)
+        frame.pack(
+            *[a.value if type(a) is Scalar else a.address for a in arguments])  # type: ignore[union-attr]
+        done = _driver().cuLaunchKernel(
+            frame.function, groups, 1, 1, GROUP, 1, 1, 0, self._stream, frame.pointers, 0
+        )
+        if done[0]:
+            _done(done)
+
+
+class Frame:
+    """A kernel, with memory for its arguments that is used again in each launch."""
+
+    def __init__(self, function: Handle, arguments: Sequence[Argument]) -> None:
+        self.function = function
+        letters, starts, size = "<", [], 0
+        for a in arguments:
+            code, width = _letter(a)
+            room = -(-width // ALIGNED) * ALIGNED
+            letters += f"{code}{room - width}x"
+            starts.append(size)
+            size += room
+        self._memory = ctypes.create_string_buffer(size + ALIGNED)
+        base = -(-ctypes.addressof(self._memory) // ALIGNED) * ALIGNED
+        offset = base - ctypes.addressof(self._memory)
+        self.pack = partial(struct.Struct(letters).pack_into, self._memory, offset)
+        self._table = (ctypes.c_void_p * len(starts))(*(base + s for s in starts))
+        self.pointers = ctypes.addressof(self._table)
+
+
+def _letter(a: Argument) -> tuple[str, int]:
+    if not isinstance(a, Scalar):
+        return "Q", 8
+    if isinstance(a.value, bytes):
+        return f"{len(a.value)}s", len(a.value)
+    return a.letter, struct.calcsize(f"<{a.letter}")
+
+
+def device(ordinal: int = 0) -> Handle:
+    """A GPU; raises CudaError where there is none."""
+    d = _driver()
+    if _done(d.cuDeviceGetCount()) <= ordinal:
+        raise CudaError("no CUDA device was found: the target 'cuda' runs on NVIDIA GPUs")
+    return _done(d.cuDeviceGet(ordinal))
+
+
+def device_name() -> str:
+    """What the first GPU is called."""
+    name = _done(_driver().cuDeviceGetName(256, device()))
+    return str(name.split(b"\0")[0].decode())
 
 
 def _held(data: memoryview) -> Handle:
@@ -223,17 +254,3 @@ def _held(data: memoryview) -> Handle:
     if data.readonly:
         return ctypes.create_string_buffer(data.tobytes(), data.nbytes)
     return ctypes.c_char.from_buffer(data)
-
-
-def _current_stream(value: object) -> int:
-    """The stream that the array's library works in."""
-    module = type(value).__module__.partition(".")[0]
-    if module == "torch":
-        import torch
-
-        return int(torch.cuda.current_stream().cuda_stream)
-    if module == "cupy":
-        import cupy
-
-        return int(cupy.cuda.get_current_stream().ptr)
-    return 0

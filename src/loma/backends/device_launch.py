@@ -7,8 +7,11 @@ no more, fewer threads at once).
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any, Final, Protocol, TypeAlias
 
 from loma.backends.device import DeviceText, KernelFacts
@@ -22,6 +25,8 @@ FIRST_BYTES: Final = 4096
 GROWTH: Final = 4
 SHARE: Final = 4
 """Threads may take one part in so many of the device's memory."""
+SPARE: Final = 1 << 26
+"""Bytes that are kept for the next call even if that needs far less."""
 
 Buffer: TypeAlias = Any  # memory of a device, as the device's library represents it
 
@@ -39,19 +44,15 @@ class Device(Protocol):
 
     @property
     def memory(self) -> int:
-        """Bytes of memory."""
+        """Bytes of memory that threads may share; what it is must not take long to find out."""
         ...
 
     def allocate(self, size: int) -> Buffer:
         """Fresh memory; raises MemoryError where there is none."""
         ...
 
-    def copy_of(self, buffer: Buffer) -> Buffer:
-        """A copy of memory."""
-        ...
-
     def restore(self, buffer: Buffer, copy: Buffer) -> None:
-        """Copies back."""
+        """Copies as much as the smaller of the two has into `buffer`."""
         ...
 
     def write_error(self, buffer: Buffer, value: int) -> None:
@@ -69,11 +70,18 @@ class Device(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """An argument that is passed by value, as bytes, with the letter of its type in `struct`, or
-    none for a struct."""
+    """An argument that is passed by value: a number, with the letter of its type in `struct`, or
+    the bytes of a struct, with none."""
 
-    data: bytes
+    value: int | float | bytes
     letter: str = ""
+
+    @property
+    def data(self) -> bytes:
+        """The bytes."""
+        if isinstance(self.value, bytes):
+            return self.value
+        return struct.pack(f"<{self.letter}", self.value)
 
 
 Argument: TypeAlias = Scalar | Buffer
@@ -81,13 +89,16 @@ Argument: TypeAlias = Scalar | Buffer
 
 @dataclass(slots=True)
 class Launcher:
-    """The kernels of one program on one device; remembers how much memory they needed."""
+    """The kernels of one program on one device; remembers how much memory they needed, and keeps
+    the memory of the last call for the next. `lock` is held during a call."""
 
     device: Device
     text: DeviceText
     file: str
     words: dict[str, int] = field(default_factory=dict)
     bytes: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, tuple[int, Buffer]] = field(default_factory=dict)
+    lock: AbstractContextManager[Any] = field(default_factory=RLock)
 
     def run(self, name: str, arguments: Sequence[Argument], threads: int) -> None:
         """Runs a kernel; raises RunError where a thread stops itself."""
@@ -95,7 +106,7 @@ class Launcher:
             return
         kernel = self.text.kernels[name]
         needed = -(-threads // self.device.group)
-        count = Scalar(threads.to_bytes(4, "little", signed=True), "i")
+        count = Scalar(threads, "i")
         if not kernel.context:
             groups = min(needed, self.device.groups) if kernel.sums else needed
             self.device.launch(kernel.entry, groups, [*arguments, count])
@@ -114,8 +125,8 @@ class Launcher:
     ) -> list[tuple[Buffer, Buffer]]:
         if not (kernel.tape or kernel.heap):
             return []
-        written = [arguments[i] for i in sorted(kernel.writes)]
-        return [(b, self.device.copy_of(b)) for b in written]
+        written: list[Any] = [arguments[i] for i in sorted(kernel.writes)]
+        return [(b, self._allocate(f"copy {i}", b.size, b)) for i, b in enumerate(written)]
 
     def _attempt(
         self, name: str, kernel: KernelFacts, arguments: list[Argument], needed: int
@@ -123,24 +134,48 @@ class Launcher:
         device = self.device
         words = self.words.setdefault(name, FIRST_WORDS) if kernel.tape else 1
         size = self.bytes.setdefault(name, FIRST_BYTES) if kernel.heap else 16
-        group = device.group * (4 * words + size)
-        fitting = device.memory // SHARE // group
+        groups = min(needed, device.groups)
+        if kernel.tape or kernel.heap:
+            groups = min(groups, self._fitting(name, device.group * (4 * words + size)))
+        lanes = groups * device.group
+        tape = self._allocate("tape", lanes * 4 * words if kernel.tape else 4)
+        heap = self._allocate("heap", lanes * size if kernel.heap else 16)
+        error = self._allocate("error", 4)
+        device.write_error(error, 0)
+        limits = Scalar(words, "I"), Scalar(size, "Q")
+        device.launch(kernel.entry, groups, [*arguments, tape, limits[0], heap, limits[1], error])
+        return device.read_error(error)
+
+    def _fitting(self, name: str, group: int) -> int:
+        """How many groups have room for so many bytes each."""
+        fitting = self.device.memory // SHARE // group
         if fitting == 0:
             raise RunError(
                 Trap.MEMORY.name,
-                f"a thread of `{name}` needs more than {4 * words + size} bytes for tapes and "
-                "local arrays, which the device has not",
+                f"a thread of `{name}` needs more than {group // self.device.group} bytes for "
+                "tapes and local arrays, which the device has not",
                 self.file,
                 0,
             )
-        groups = min(needed, device.groups, fitting)
-        tape = device.allocate(groups * device.group * 4 * words)
-        heap = device.allocate(groups * device.group * size)
-        error = device.allocate(4)
-        device.write_error(error, 0)
-        limits = Scalar(words.to_bytes(4, "little"), "I"), Scalar(size.to_bytes(8, "little"), "Q")
-        device.launch(kernel.entry, groups, [*arguments, tape, limits[0], heap, limits[1], error])
-        return device.read_error(error)
+        return fitting
+
+    def _allocate(self, purpose: str, size: int, source: Buffer = None) -> Buffer:
+        """Memory for a purpose, that of the last call if it is enough: with a copy of `source`."""
+        have, buffer = self.kept.pop(purpose, (0, None))
+        if have < size or have > SPARE and have > SHARE * size:
+            buffer = None  # gives it back first
+            have, buffer = size, self._fresh(size)
+        self.kept[purpose] = have, buffer
+        if source is not None:
+            self.device.restore(buffer, source)
+        return buffer
+
+    def _fresh(self, size: int) -> Buffer:
+        try:
+            return self.device.allocate(size)
+        except MemoryError:
+            self.kept.clear()  # which may have been all that was missing
+            return self.device.allocate(size)
 
     def _grow(self, name: str, error: int) -> None:
         table = self.words if error == TAPE_FULL else self.bytes

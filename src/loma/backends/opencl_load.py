@@ -88,15 +88,10 @@ class OpenCLDevice:
         except cl.Error as e:
             raise MemoryError(f"the OpenCL device has no {size} bytes: {e}") from None
 
-    def copy_of(self, buffer: Buffer) -> Buffer:
-        """A copy of memory."""
-        copy = self.allocate(buffer.size)
-        self._cl.enqueue_copy(self._queue, copy, buffer)
-        return copy
-
     def restore(self, buffer: Buffer, copy: Buffer) -> None:
-        """Copies back."""
-        self._cl.enqueue_copy(self._queue, buffer, copy)
+        """Copies as much as the smaller of the two has into `buffer`."""
+        count = min(buffer.size, copy.size)
+        self._cl.enqueue_copy(self._queue, buffer, copy, byte_count=count)
 
     def write_error(self, buffer: Buffer, value: int) -> None:
         """Sets an error number."""
@@ -127,9 +122,18 @@ class OpenCLDevice:
         data = getattr(value, "base_data", None)
         return data if isinstance(data, self._cl.MemoryObject) else None
 
-    def same(self, a: Buffer, b: Buffer) -> bool:
-        """Whether two are one memory."""
-        return bool(a.int_ptr == b.int_ptr)
+    def begin(self) -> None:
+        """A call begins."""
+
+    def follow(self, other: OpenCLDevice) -> None:
+        """Works where the other does: both have one queue."""
+
+    def span(self, buffer: Buffer) -> tuple[int, int]:
+        """Where memory begins and ends, in numbers that differ for different memory."""
+        whole = buffer.get_info(self._cl.mem_info.ASSOCIATED_MEMOBJECT)
+        if whole is None:
+            return int(buffer.int_ptr), int(buffer.int_ptr) + 1
+        return int(whole.int_ptr), int(whole.int_ptr) + 1
 
     def launch(self, entry: str, groups: int, arguments: Sequence[Argument]) -> None:
         """Runs a kernel."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from functools import lru_cache
+from typing import Any, Final, Protocol, Self, TypeAlias
 
 from loma.backends import device_launch as launch
 from loma.backends.device import DeviceError, holds_pointer
@@ -27,6 +28,11 @@ LETTERS: Final = {
 }
 Value: TypeAlias = Any  # what a user passes
 
+SIGNED: Final = {
+    Scalar.BOOL: ctypes.c_bool,
+    Scalar.I32: ctypes.c_int32,
+    Scalar.I64: ctypes.c_int64,
+}
 COUNT_BITS: Final = 31
 
 
@@ -37,8 +43,16 @@ class HostDevice(launch.Device, Protocol):
         """The memory of the device that a value stands for, if it does."""
         ...
 
-    def same(self, a: Buffer, b: Buffer) -> bool:
-        """Whether two are one memory."""
+    def begin(self) -> None:
+        """A call begins."""
+        ...
+
+    def follow(self, other: Self) -> None:
+        """Works where another program on this device does."""
+        ...
+
+    def span(self, buffer: Buffer) -> tuple[int, int]:
+        """Where memory begins and ends, in numbers that differ for different memory."""
         ...
 
     def upload(self, data: memoryview) -> Buffer:
@@ -104,48 +118,69 @@ class _Kernel:
     ) -> None:
         self.__name__ = name
         self._pointers = pointers
-        self._signature = signature
         self._structs = structs
         self._launcher = launcher
+        self._arguments = signature.arguments
+        self._by_value = [
+            a.direction is Direction.IN and not isinstance(a.type, ArrayType)
+            for a in signature.arguments
+        ]
+        self._kinds = [_kind(a) for a in signature.arguments]
 
     def __call__(self, *values: Value) -> None:
         """Runs the kernel; the last value is the number of threads."""
-        arguments = self._signature.arguments
-        if len(values) != len(arguments) + 1:
+        count = len(self._arguments)
+        if len(values) != count + 1:
             raise ArgumentError(
-                f"{self.__name__} takes {len(arguments)} arguments and the number of threads, "
+                f"{self.__name__} takes {count} arguments and the number of threads, "
                 f"{len(values)} were given"
             )
         threads = _number(values[-1])
         if not isinstance(threads, int) or threads >> COUNT_BITS:
             raise ArgumentError(f"{self.__name__}: the number of threads is {values[-1]!r}")
         launcher = self._launcher(False)
+        with launcher.lock:
+            self._run(launcher, values, threads)
+
+    def _run(self, launcher: Launcher, values: tuple[Value, ...], threads: int) -> None:
         device: Any = launcher.device
+        device.begin()
         given = Given([], [])
         writes = launcher.text.kernels[self.__name__].writes
-        for i, (a, value) in enumerate(zip(arguments, values, strict=False)):
-            given.values.append(self._argument(device, a, value, given, i in writes))
+        for i in range(len(self._arguments)):
+            value = values[i]
+            given.values.append(
+                self._passed(i, value)
+                if self._by_value[i]
+                else self._memory(device, i, value, given, i in writes)
+            )
         if _overlap(device, given.values, writes):
             launcher = self._launcher(True)
+            follower: Any = launcher.device
+            follower.follow(device)
         launcher.run(self.__name__, given.values, threads)
         for buffer, data in given.back:
             device.download(buffer, data)
 
-    def _argument(
-        self, device: HostDevice, a: Argument, value: Value, given: Given, written: bool
+    def _memory(
+        self, device: HostDevice, i: int, value: Value, given: Given, written: bool
     ) -> launch.Argument:
-        if a.direction is Direction.IN and not isinstance(a.type, ArrayType):
-            return self._by_value(a, value)
         own = device.own(value)
         if own is not None:
-            self._matches(a, value)
+            self._matches(i, value)
+            if written and getattr(own, "fixed", False):
+                raise ArgumentError(
+                    f"{self.__name__}: `{self._arguments[i].name}` is written, and a "
+                    f"{type(value).__name__} never changes: pass an array of CuPy or PyTorch"
+                )
             return own
+        a = self._arguments[i]
         if a.name in self._pointers:
             raise ArgumentError(
                 f"{self.__name__}: `{a.name} : {a.type}` holds pointers, which must be the "
                 "device's: memory of the host was given"
             )
-        data = self._host(a, value)
+        data = self._host(i, value)
         if written and data.readonly:
             raise ArgumentError(f"{self.__name__}: `{a.name}` is written, its array is read-only")
         buffer = device.upload(data)
@@ -153,61 +188,96 @@ class _Kernel:
             given.back.append((buffer, data))
         return buffer
 
-    def _by_value(self, a: Argument, value: Value) -> launch.Scalar:
-        kind = ctypes_type(a.type, self._structs)
+    def _passed(self, i: int, value: Value) -> launch.Scalar:
+        a = self._arguments[i]
         if isinstance(a.type, Scalar):
-            number = _number(value)
-            try:
-                made = kind(int(number) if a.type.is_int else float(number))
-            except (TypeError, ValueError):
-                raise ArgumentError(
-                    f"{self.__name__}: `{a.name}` is `{a.type.value}`, {value!r} was given"
-                ) from None
-            return launch.Scalar(bytes(made), LETTERS[a.type])
-        if not isinstance(value, kind):
+            return self._scalar(a.name, a.type, value)
+        if not isinstance(value, ctypes_type(a.type, self._structs)):
             raise ArgumentError(
                 f"{self.__name__}: `{a.name}` is `{a.type}`, {type(value).__name__} was given"
             )
         return launch.Scalar(bytes(value))
 
-    def _host(self, a: Argument, value: Value) -> memoryview:
+    def _scalar(self, name: str, kind: Scalar, value: Value) -> launch.Scalar:
+        number = _number(value)
+        made: Any = SIGNED.get(kind)
+        try:
+            if kind.is_float:
+                number = float(number)
+                if kind is Scalar.F32:
+                    number = ctypes.c_float(number).value
+            else:
+                number = made(int(number)).value
+        except (TypeError, ValueError, OverflowError):
+            raise ArgumentError(
+                f"{self.__name__}: `{name}` is `{kind.value}`, {value!r} was given"
+            ) from None
+        return launch.Scalar(number, LETTERS[kind])
+
+    def _host(self, i: int, value: Value) -> memoryview:
         """The bytes of the host that a value stands for."""
         inner = getattr(value, "_obj", None)  # what ctypes.byref refers to
         value = value if inner is None else inner
         if isinstance(value, ctypes._Pointer):
             value = value.contents
-        self._matches(a, value)
+        self._matches(i, value)
         try:
             return memoryview(value).cast("B")
         except TypeError:
+            a = self._arguments[i]
             raise ArgumentError(
                 f"{self.__name__}: `{a.name}` wants memory of `{a.type}` that lies in one piece, "
                 f"{type(value).__name__} was given"
             ) from None
 
-    def _matches(self, a: Argument, value: Value) -> None:
+    def _matches(self, i: int, value: Value) -> None:
         """Checks the element type of an array that knows it."""
-        element = a.type
-        while isinstance(element, ArrayType):
-            element = element.element
         found = getattr(value, "dtype", None)
-        if isinstance(element, Scalar) and found is not None:
-            size = getattr(found, "itemsize", element.bytes)
+        element = self._kinds[i]
+        if found is not None and element is not None and not _holds(found, element):
             kind = str(getattr(found, "name", found)).removeprefix("torch.")
-            wanted = {"f": "float", "i": "int", "q": "int", "d": "float"}[LETTERS[element]]
-            if size != element.bytes or not kind.startswith((wanted, "bool")):
-                raise ArgumentError(
-                    f"{self.__name__}: `{a.name}` has elements `{element.value}`, an array of "
-                    f"{kind} was given"
-                )
+            raise ArgumentError(
+                f"{self.__name__}: `{self._arguments[i].name}` has elements `{element.value}`, an "
+                f"array of {kind} was given"
+            )
+
+
+def _kind(a: Argument) -> Scalar | None:
+    """What an argument's memory is made of, if that is scalars."""
+    element = a.type
+    while isinstance(element, ArrayType):
+        element = element.element
+    return element if isinstance(element, Scalar) else None
+
+
+@lru_cache(maxsize=256)
+def _holds(dtype: Value, element: Scalar) -> bool:
+    """Whether an array with this `dtype` holds such elements."""
+    size = getattr(dtype, "itemsize", element.bytes)
+    kind = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
+    wanted = {"f": "float", "i": "int", "q": "int", "d": "float"}[LETTERS[element]]
+    return bool(size == element.bytes and kind.startswith((wanted, "bool")))
 
 
 def _number(value: Value) -> Value:
+    if type(value) in (int, float):
+        return value
     inner: Value = getattr(value, "value", value)  # ctypes
     return inner.item() if hasattr(inner, "item") else inner
 
 
 def _overlap(device: HostDevice, values: Sequence[launch.Argument], writes: frozenset[int]) -> bool:
-    """Whether an argument that is written is the memory of another."""
-    memory = [(i, v) for i, v in enumerate(values) if not isinstance(v, launch.Scalar)]
-    return any(device.same(a, b) for i, a in memory if i in writes for j, b in memory if i != j)
+    """Whether memory that is written is that of another argument, or a part of it."""
+    spans = [
+        (*device.span(v), i in writes)
+        for i, v in enumerate(values)
+        if not isinstance(v, launch.Scalar)
+    ]
+    spans.sort()
+    end, written = -1, -1
+    for start, stop, writes_it in spans:
+        if start < written or (writes_it and start < end):
+            return True
+        end = max(end, stop)
+        written = max(written, stop) if writes_it else written
+    return False

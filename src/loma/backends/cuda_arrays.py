@@ -1,0 +1,108 @@
+"""The arrays of other libraries that lie in the memory of a GPU: where, and in which stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+from loma.backends.device import DeviceError
+
+Value: TypeAlias = Any  # an array of another library
+
+WHOLE: Final = "an array of the GPU must lie in one piece, in the order of C"
+
+
+@dataclass(frozen=True, slots=True)
+class Borrowed:
+    """Memory of the GPU that `owner` keeps, and the stream in which it is worked on."""
+
+    address: int
+    size: int
+    stream: int
+    owner: Value
+    fixed: bool = False
+    """Whether nobody may write it."""
+
+
+def borrowed(value: Value) -> Borrowed | None:
+    """The memory of the GPU that a value stands for, if it does."""
+    kind: Value = type(value)
+    return _reader(kind)(value)
+
+
+@cache
+def _reader(kind: Value) -> Callable[[Value], Borrowed | None]:
+    """How to read the arrays of one class; asking each array would take long."""
+    match kind.__module__.partition(".")[0]:
+        case "torch":
+            return _torch()
+        case "cupy":
+            return _cupy()
+        case "jax" | "jaxlib":
+            return _jax
+        case "numpy" | "builtins" | "ctypes":
+            return _nothing
+        case _:
+            return _any
+
+
+def _nothing(value: Value) -> Borrowed | None:
+    return None
+
+
+def _torch() -> Callable[[Value], Borrowed | None]:
+    import torch
+
+    current = torch.cuda.current_stream
+
+    def read(value: Value) -> Borrowed | None:
+        if not getattr(value, "is_cuda", False):
+            return None
+        if not value.is_contiguous():
+            raise DeviceError(WHOLE)
+        if value.requires_grad and torch.is_grad_enabled() and not value.is_leaf:
+            value = value.detach()
+        stream = current(value.device).cuda_stream
+        return Borrowed(value.data_ptr(), value.nbytes, stream, value)
+
+    return read
+
+
+def _cupy() -> Callable[[Value], Borrowed | None]:
+    import cupy
+
+    current = cupy.cuda.get_current_stream
+
+    def read(value: Value) -> Borrowed | None:
+        if not isinstance(value, cupy.ndarray):
+            return None
+        if not value.flags.c_contiguous:
+            raise DeviceError(WHOLE)
+        return Borrowed(value.data.ptr, value.nbytes, current().ptr, value)
+
+    return read
+
+
+def _jax(value: Value) -> Borrowed | None:
+    """JAX's arrays: they never change."""
+    if any(d.platform == "cpu" for d in value.devices()):
+        return None
+    value.block_until_ready()
+    found = _any(value)
+    return None if found is None else Borrowed(found.address, found.size, 0, value, True)
+
+
+def _any(value: Value) -> Borrowed | None:
+    interface = getattr(value, "__cuda_array_interface__", None)
+    if interface is None:
+        return None
+    if interface.get("strides") is not None:
+        raise DeviceError(WHOLE)
+    size = int(interface["typestr"][2:])
+    for n in interface["shape"]:
+        size *= n
+    address, fixed = interface["data"]
+    stream = interface.get("stream") or 0
+    return Borrowed(int(address), size, int(stream), value, bool(fixed))
