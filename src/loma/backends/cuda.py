@@ -77,6 +77,23 @@ LOMA_FUNCTION void loma_add_{kind}({type} *place, {type} x)
 }
 """
 
+ADD_REAL: Final = r"""
+/* Where all active threads of a warp add to one place, one of them does it for all. */
+LOMA_FUNCTION void loma_add_{kind}({type} *place, {type} x)
+{
+    const unsigned active = __activemask();
+    const uint64_t here = (uint64_t)place;
+    if (active != 0xffffffffu || !__all_sync(active, here == __shfl_sync(active, here, 0))) {
+        atomicAdd(place, x);
+        return;
+    }
+    for (int apart = 16; apart > 0; apart /= 2)
+        x += __shfl_down_sync(active, x, apart);
+    if (threadIdx.x % 32 == 0)
+        atomicAdd(place, x);
+}
+"""
+
 ADD_ALL: Final = r"""
 /* Adds what all threads of a block have to one place: one atomic addition for each block. */
 LOMA_FUNCTION void loma_add_all_{kind}({type} *place, {type} x)
@@ -104,7 +121,8 @@ def _add(t: Scalar) -> str:
     cast, convert = ("", "")
     if t is Scalar.I64:
         cast, convert = "(unsigned long long *)", "(unsigned long long)"
-    text = ADD.replace("{kind}", t.value).replace("{type}", SCALARS[t])
+    text = ADD_REAL if t.is_float else ADD
+    text = text.replace("{kind}", t.value).replace("{type}", SCALARS[t])
     return text.replace("{cast}", cast).replace("{convert}", convert)
 
 

@@ -39,7 +39,7 @@ from loma.ir.nodes import (
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import walk
 from loma.ir.types import I32, Ref
-from loma.opt import inline, pipeline
+from loma.opt import inline, pipeline, unroll
 from loma.opt.rewrite import Rewriter, applied
 
 EVERYTHING: Final = 1_000_000
@@ -61,6 +61,7 @@ def kernel(
     assert f.signature.simd, f"{f.name} is no kernel"
     f = inline.inline_calls(f, module, EVERYTHING)
     f = pipeline.run(pipeline.STRICT if strict else pipeline.FINAL, f, module)
+    f = pipeline.run((unroll.run, pipeline.simplify), f, module)
     if not aliased and not strict:
         f = pipeline.run(pipeline.DISTINCT, replace(f, distinct=True), module)
     (threads,) = f.body.ops
