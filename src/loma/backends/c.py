@@ -51,6 +51,7 @@ C: Final = Dialect(
     tape="loma_tape",
     growable="loma_growable",
     words=KEYWORDS | MACROS,
+    outer="LOMA_OUTER;",
     taken=frozenset(
         WORDS
         | {

@@ -51,7 +51,8 @@ class Dialect:
     elementary functions; `to_int` names the saturating conversions; `taken` are names that
     no variable may use, `words` those of the language itself. `shared` qualifies the elements of
     an array that is reached by a pointer, `long` is the suffix of 64-bit integers, `zero` starts
-    an aggregate with zeros.
+    an aggregate with zeros, `outer` is a statement at the start of a loop around one that counts
+    down.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Dialect:
     shared: str = ""
     long: str = "LL"
     zero: str = "{0}"
+    outer: str = ""
 
     def function(self, prim: Prim, type: Scalar) -> str:
         """The name of an elementary function."""

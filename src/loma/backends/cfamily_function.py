@@ -210,9 +210,14 @@ class FunctionPrinter(Statements):
                     f"for ({kind} {k} = 0, {name} = {start}; {k} < {show.of(s.count, ACCESS)}; "
                     f"++{k}, {_next(name, s.step)})"
                 )
-            body = self._nested(s.body)
+            body = self._outer(s) + self._nested(s.body)
         pragma = self._pragma(s) if stop is not None else []  # which wants a single counter
         return [*pragma, f"{head} {{", *_indented(body), "}"]
+
+    def _outer(self, s: T.Count | T.Threads) -> list[str]:
+        """What a loop around one that counts down begins with."""
+        outer = self.program.dialect.outer
+        return [outer] if outer and _counts_down(s.body) else []
 
     def _pragma(self, s: T.Count) -> list[str]:
         """The permission to reassociate the sums of a loop that writes no memory."""
@@ -270,9 +275,20 @@ class FunctionPrinter(Statements):
         kind = self._scalar(s.index.scalar)
         with self._supply.scope():
             name = self._name(s.index, s.index.name)
-            body = self._nested(s.body)
+            body = self._outer(s) + self._nested(s.body)
             body += [f"{self._called(v)} += {self._show.of(e)};" for v, e in s.sums]
         return [f"for ({kind} {name} = 0; {name} < {count}; ++{name}) {{", *_indented(body), "}"]
+
+
+def _counts_down(block: T.Block) -> bool:
+    """Whether a loop of a block, or of its branches, counts down."""
+    return any(
+        isinstance(s, T.Count)
+        and s.step < 0
+        or isinstance(s, T.Branch)
+        and (_counts_down(s.then) or _counts_down(s.orelse))
+        for s in block
+    )
 
 
 def _is_array(t: Type) -> bool:
