@@ -125,9 +125,10 @@ def spread(
             return None
         operands.append(x)
         found.append(v)
-        if entry is not None and entry.count is not None:
+        if size is not None:
+            count = None if entry is None else entry.count
             operands.append(x)
-            found.append(typed.Name(entry.count, span=x.span))
+            found.append(None if count is None else typed.Name(count, span=x.span))
     return operands, found
 
 
