@@ -108,3 +108,14 @@ rf = rev_diff(f)
     g = (kind * 2)()
     lib.rf(v, g, 2, none, seeds)
     assert [e.x for e in g] == [4.0, 8.0]
+
+
+def test_long_functions_with_stacks_are_cut() -> None:
+    """A part that is cut out of a long function gets the stack as something that grows."""
+    body = "\n".join(f"    s.push(sin(x + {k}.0))\n    t = t * x + s.pop()" for k in range(200))
+    text = ("def f(x : In[float]) -> float:\n    s : Stack[float]\n    t = x\n"
+            f"    for i in range(2):\n        s.push(x)\n{body}\n    return t + s.pop()\n"
+            "d = fwd_diff(f)\n")
+    structs, lib = compile(text, "llvm", float_type="f64")
+    step = (lib.f(0.3 + 1e-6) - lib.f(0.3 - 1e-6)) / 2e-6
+    assert lib.d(structs["_dfloat"](0.3, 1.0)).dval == pytest.approx(step, rel=1e-6)

@@ -228,7 +228,7 @@ class _Cut:
 def _argument(p: Var, name: str) -> Argument:
     if isinstance(p.type, Scalar):
         return Argument(name, p.type)
-    return Argument(name, p.content, Direction.INOUT)
+    return Argument(name, p.content, Direction.INOUT, growable=p.type.growable)
 
 
 def _needed(ops: list[Op]) -> list[Var]:
