@@ -39,6 +39,8 @@ DISPLAY: Final = (
     raise_accum.run,
 )
 """For the readable product: before differentiation and in the end. Nothing is inlined."""
+QUICK: Final = (inline.run, promote.run)
+"""For a look at what flows where."""
 
 Change = Callable[[Function], Function]
 
@@ -247,11 +249,11 @@ class Derivation:
                 raise
             self.reverse_of(want, self.inlined(want.primal))
 
-    def inlined(self, name: str) -> Function:
+    def inlined(self, name: str, passes: tuple[pipeline.Pass, ...] = BEFORE_AD) -> Function:
         """The function simplified for differentiation, what it calls inlined."""
         f = self.function(name)
         known = {g: self.raw[g] for g in self.open(self.called(f))} | {name: f}
-        return pipeline.run(BEFORE_AD, f, replace(self.module, functions=known))
+        return pipeline.run(passes, f, replace(self.module, functions=known))
 
     def reverse_of(self, want: Wanted, f: Function) -> None:
         """Makes a reverse derivative, and the halves of the callees that stay calls."""

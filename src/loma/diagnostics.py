@@ -33,7 +33,7 @@ SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding: the message states, the label points, the help repairs."""
+    """One finding: the message states, the label points, the help repairs; how bad it is."""
 
     code: str
     message: str
@@ -41,6 +41,7 @@ class Diagnostic:
     label: str = ""
     help: str = ""
     notes: tuple[tuple[Span, str], ...] = field(default=())
+    severity: str = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def rendered(diagnostic: Diagnostic, lines: Mapping[str, list[str]]) -> str:
     def of(span: Span) -> list[str]:
         return lines.get(span.file, lines.get("", []))
 
-    out = [f"error[{diagnostic.code}]: {diagnostic.message}"]
+    out = [f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
     out += excerpt(diagnostic.span, diagnostic.label, of(diagnostic.span))
     for where, text in diagnostic.notes:
         out.append(f"note: {text}")

@@ -17,11 +17,12 @@ from loma.ad.errors import NotDifferentiable
 from loma.backends.base import Backend
 from loma.backends.c import BACKEND as C
 from loma.backends.llvm import LLVM
-from loma.derivation import DISPLAY, Derivation
+from loma.derivation import DISPLAY, QUICK, Derivation
 from loma.diagnostics import Diagnostic
 from loma.frontend import load, no_collection, typed
 from loma.frontend.codes import derivatives
 from loma.frontend.errors import raise_all
+from loma.ir.analysis.zeros import zeros
 from loma.ir.kernel import Kernel
 from loma.ir.nodes import (
     Call,
@@ -120,6 +121,20 @@ def assumptions(program: typed.Module) -> list[Diagnostic]:
         if not r.proven
     ]
     return list({(d.message, d.span): d for d in found}.values())
+
+
+def zero_gradients(program: typed.Module, function: str) -> dict[str, Diagnostic]:
+    """The inputs of a function by which its derivatives are zero everywhere, each with a
+    warning.
+    """
+    if function not in program.functions or any(r.primal == function for r in program.rules):
+        return {}
+    work = Derivation(program, fast=True)
+    f = work.inlined(function, QUICK)
+    return {
+        z.argument: derivatives.zero(z.span, function, z.argument, z.cause)
+        for z in zeros(f, work.module.structs)
+    }
 
 
 def finished(work: Derivation, strict: bool) -> Module:

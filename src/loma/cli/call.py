@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from loma.backends.base import Options
+from loma.cli.check import warned
 from loma.cli.files import (
     DebugOption,
     FileArgument,
@@ -87,6 +88,7 @@ def grad(
     guard(loaded, function, operands)
     options = Options(strict=strict, debug=debug)
     found = gradient.value_and_gradient(loaded, function, operands, options)
+    warned(loaded, [function])
     console = screen()
     for name, t, x in found.values:
         console.print(

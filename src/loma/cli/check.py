@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated
 
@@ -39,6 +40,7 @@ def check(
         else:
             screen().print(Text.assemble(mark(True), "  ", (file, "bold"), f": {summary(checked)}"))
             remarks(checked)
+            warned(checked, {d.primal for d in checked.derivatives})
     if failed:
         raise typer.Exit(1)
 
@@ -65,6 +67,14 @@ def remarks(checked: typed.Module) -> None:
         text = checked.files.texts.get(d.span.file, checked.source)
         remark = render(d, text).replace("error[", "remark[", 1)
         screen().print(coloured(remark), soft_wrap=True)
+
+
+def warned(checked: typed.Module, functions: Iterable[str]) -> None:
+    """Prints the derivatives of functions that are zero everywhere."""
+    for function in sorted(functions):
+        for d in driver.zero_gradients(checked, function).values():
+            text = checked.files.texts.get(d.span.file, checked.source)
+            screen().print(coloured(render(d, text)), soft_wrap=True)
 
 
 def summary(checked: typed.Module) -> str:

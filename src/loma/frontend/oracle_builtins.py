@@ -89,7 +89,7 @@ SHARED: Final[Mapping[str, Value]] = {
     "max": _greater,
     "clamp": lambda x, low, high: _lesser(_greater(x, low), high),
     "sign": _sign,
-    "stop_gradient": lambda x: x,
+    "stop_gradient": lambda x: x.real,
 }
 DIGITS: Final = (
     "tan",

@@ -30,6 +30,7 @@ from loma.host.modules import named_structs
 from loma.host.program import Program
 from loma.host.refusals import ArgumentTypeError
 from loma.host.values import Value
+from loma.host.zeros import warn_of_derivative
 from loma.ir.derived import Mode
 from loma.ir.nodes import Direction, Signature
 from loma.ir.signature_text import signature_text
@@ -63,6 +64,7 @@ class Function:
         self._instances: dict[Scalar, Instance] = {}
         self._generic: dict[tuple[object, ...], Function] = {}
         self._maps: dict[tuple[str, ...], Function] = {}
+        self.told: set[str] = set()
         self._fast: tuple[tuple[Callable[..., Any], Instance], ...] = ()
         self._seen: tuple[tuple[Callable[[str], object], str, object], ...] = ()
 
@@ -292,6 +294,7 @@ class Function:
                 code = program.build(float_type, Options(debug=self.debug))
                 found = Instance(program.name, description, code, program.structs)
                 self._instances[float_type] = found
+                warn_of_derivative(self.__loma_definition__)
         return found
 
 

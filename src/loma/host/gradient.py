@@ -62,7 +62,7 @@ def _seeds(
     for x, a in zip(operands.data, signature.written, strict=False):
         match a.direction:
             case Direction.IN:
-                data += [x, alike(x)]
+                data += [x] if a.nodiff else [x, alike(x)]
             case Direction.OUT:
                 data.append(_ones(x, a.type, structs))
             case Direction.INOUT:
@@ -93,6 +93,7 @@ def _gradients(
     for x, a in zip(operands.data, signature.written, strict=False):
         adjoint = next(rest)
         if a.direction is not Direction.OUT:
-            adjoint = next(rest)
-            found.append((a, x, adjoint if has_float(a.type, structs) else None))
+            has_adjoint = not a.nodiff and has_float(a.type, structs)
+            adjoint = adjoint if a.nodiff else next(rest)
+            found.append((a, x, adjoint if has_adjoint else None))
     return found

@@ -109,7 +109,7 @@ class Draw:
     def forward(self, signature: Signature, operands: Operands) -> Operands:
         """Operands of the forward derivative: random tangents (0 in Out arguments)."""
         data = tuple(
-            self._dual(x, a.type, a.direction is not Direction.OUT)
+            x if a.nodiff else self._dual(x, a.type, a.direction is not Direction.OUT)
             for x, a in zip(operands.data, signature.arguments, strict=True)
         )
         return Operands(data, operands.threads)
@@ -129,6 +129,9 @@ class Draw:
         """Operands of the reverse derivative: random adjoints in the shape of the data."""
         data: list[Plain] = []
         for x, a in zip(operands.data, signature.written, strict=False):
+            if a.nodiff:
+                data.append(x)
+                continue
             adjoint = self._adjoint(x, a.type)
             data += [adjoint] if a.direction is Direction.OUT else [x, adjoint]
         if signature.result is not None:

@@ -216,7 +216,7 @@ def float_paths(signature: Signature, operands: Operands, structs: Structs) -> l
     return [
         path
         for x, a in zip(operands.data, signature.arguments, strict=True)
-        if a.direction is not Direction.OUT
+        if a.direction is not Direction.OUT and not a.nodiff
         for path, t, _ in leaves(x, a.type, structs, a.name)
         if t.is_float
     ]

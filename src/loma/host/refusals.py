@@ -35,7 +35,11 @@ class ArgumentValueError(ArgumentError, ValueError):
     """An argument of the right type with a wrong value: its shape, its memory, its size."""
 
 
-class CopyWarning(UserWarning):
+class LomaWarning(UserWarning):
+    """What is right, and probably not meant."""
+
+
+class CopyWarning(LomaWarning):
     """An input was copied, because its memory is laid out in another way than loma needs."""
 
 

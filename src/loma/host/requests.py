@@ -69,6 +69,7 @@ def sliced(program: typed.Module, *wanted: str) -> typed.Module:
             todo += [
                 n.function for n in nodes(program.functions[name].body) if isinstance(n, typed.Call)
             ]
+            todo += [r.name for r in program.rules if r.primal == name]
     functions = {
         name: f for name, f in program.functions.items() if name in kept or not f.span.line
     }
@@ -76,6 +77,7 @@ def sliced(program: typed.Module, *wanted: str) -> typed.Module:
         program,
         functions=functions,
         derivatives=tuple(d for d in program.derivatives if d.name in kept),
+        rules=tuple(r for r in program.rules if r.name in kept),
     )
 
 

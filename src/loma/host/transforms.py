@@ -18,6 +18,7 @@ from loma.host.function import rev_diff
 from loma.host.refusals import ArgumentTypeError
 from loma.host.sweeps import Outputs, Point, Target, opened
 from loma.host.values import Value, named_tuple
+from loma.host.zeros import tell
 from loma.ir.nodes import Argument
 from loma.ir.types import ArrayType, Scalar, Type
 
@@ -105,6 +106,7 @@ def jacobian(f: Target, wrt: Wrt = None) -> Derived:
         outputs = {n: _output_array(n, x) for n, x in point.evaluated().items()
                    if n in point.float_outputs()}
         blocks = matrices.jacobian(point, values, outputs)
+        tell(point.f, {n: np.array([blocks[o, n].any() for o in outputs]) for n in names})
         by_output = {o: _by_name(f"{point.f.name}_{o}", {n: blocks[o, n] for n in names}, wrt)
                      for o in outputs}
         return packed(f"{point.f.name}_jacobian", by_output)
@@ -221,8 +223,10 @@ def _selected(point: Point, wrt: Wrt) -> list[Argument]:
 
 
 def _chosen(point: Point, found: Outputs, wrt: Wrt) -> Value:
-    names = [a.name for a in _selected(point, wrt)]
-    return _by_name(f"{point.f.name}_grad", {n: found[n] for n in names}, wrt)
+    chosen = {a.name: found[a.name] for a in _selected(point, wrt)}
+    if not point.f.told.issuperset(chosen):
+        tell(point.f, chosen)
+    return _by_name(f"{point.f.name}_grad", chosen, wrt)
 
 
 def _by_name(name: str, found: Outputs, wrt: Wrt) -> Value:

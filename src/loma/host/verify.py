@@ -354,7 +354,8 @@ def adjoint_names(signature: Signature) -> dict[str, str]:
     for a in signature.written:
         if a.direction is not Direction.OUT:
             next(rest)
-        names[a.name] = next(rest).name
+        if not a.nodiff:
+            names[a.name] = next(rest).name
     if signature.result is not None:
         names[RESULT] = next(rest).name
     return names

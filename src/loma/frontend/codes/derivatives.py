@@ -83,3 +83,10 @@ def assumption(
     return Diagnostic("R0605", f"assumed: no {who} of `{function}` touches an element of `{root}` "
                       f"that another {another} writes", other, "cannot be decided here",
                       notes=((span, "the write is here"),))
+
+
+def zero(span: Span, function: str, argument: str, cause: str) -> Diagnostic:
+    """The warning that a derivative is zero everywhere."""
+    return Diagnostic("W0601", f"the derivative of `{function}` by `{argument}` is zero everywhere",
+                      span, cause, f"if that is meant, mark `{argument}` as `NoDiff`, or begin its "
+                      "name with an underscore", severity="warning")

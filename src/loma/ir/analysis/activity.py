@@ -83,6 +83,10 @@ class Activity:
             and differentiable(v, self.structs)
         )
 
+    def reached(self, source: Var) -> set[Var]:
+        """The values and roots that depend on one input."""
+        return self._grow({source}, self._vary)
+
     # Both analyses run to a fixed point over the whole body: sets only grow.
 
     def _varied(self, function: Function) -> set[Var]:
