@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -265,3 +266,31 @@ def test_compile_computes_the_same() -> None:
     for _ in range(4):
         (g,) = torch.autograd.grad(compiled(x), x)
         torch.testing.assert_close(g, 12 * torch.cos(4 * x))
+
+
+def test_a_function_maps_over_tensors() -> None:
+    x = torch.rand(3, 1, dtype=torch.float64, requires_grad=True)
+    y = torch.rand(2, dtype=torch.float64)
+    z = programs.product.map(x, y)
+    torch.testing.assert_close(z, x * y + torch.sin(x))
+    (g,) = torch.autograd.grad(z.sum(), x)
+    torch.testing.assert_close(g, y.sum() + 2 * torch.cos(x))
+    with pytest.raises(loma.ArgumentValueError, match="do not fit together"):
+        programs.product.map(x[:, 0], y)
+
+
+def test_derivatives_of_loma_itself_are_for_numpy() -> None:
+    with pytest.raises(loma.ArgumentTypeError, match="for NumPy arrays; .*torch.func"):
+        loma.grad(programs.product)(torch.tensor(1.0), 2.0)
+
+
+def test_eight_threads_at_once() -> None:
+    def work(k: int) -> torch.Tensor:
+        a = torch.tensor(0.1 * k, dtype=torch.float64, requires_grad=True)
+        x = torch.linspace(0.0, 1.0, 1000, dtype=torch.float64)
+        for _ in range(50):
+            (g,) = torch.autograd.grad(programs.waves(a, x).sum(), a)
+        return g - (x * torch.cos(a * x)).sum()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(abs(d.item()) < 1e-9 for d in pool.map(work, range(16)))
