@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from interop import programs
 from interop.programs import CASES, SIMPLE, Case
 
 import loma
-from loma import In, Out, f32, float2int
+from loma import Array, In, Out, f32, f64, float2int, thread_id
 
 IDS = [c.name for c in CASES]
 
@@ -294,3 +294,20 @@ def test_eight_threads_at_once() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert all(abs(d.item()) < 1e-9 for d in pool.map(work, range(16)))
+
+
+T = TypeVar("T", f32, f64)
+
+
+@loma.kernel
+def squares(a: In[T], x: In[Array[T]], y: Out[Array[T]]):
+    i: int = thread_id()
+    y[i] = a * x[i] * x[i]
+
+
+def test_generic_functions_take_their_types_from_tensors() -> None:
+    for dtype in (torch.float32, torch.float64):
+        a, x = torch.tensor(2.0, dtype=dtype), torch.rand(3, dtype=dtype, requires_grad=True)
+        y = squares(a, x)
+        assert y.dtype == dtype
+        torch.testing.assert_close(torch.autograd.grad(y.sum(), x)[0], 4 * x)
