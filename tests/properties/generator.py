@@ -13,6 +13,7 @@ from properties.expressions import float_expr
 from properties.generics import write_generics
 from properties.grids import helpers
 from properties.methods import write_methods
+from properties.rules import write_rules
 from properties.scope import FLOAT, INT, LENGTH, Callee, Formal, Scope, Variable, spelled
 from properties.statements import Page, Writer
 from properties.tuples import pair
@@ -41,6 +42,7 @@ FEATURES = frozenset(
         "stacks",
         "grids",
         "generics",
+        "rules",
     }
 )
 
@@ -110,6 +112,8 @@ class Generator:
         """Functions of the constructs that a program may use or not."""
         if "generics" in self.features and self.rng.random() < 0.4:
             self.callees += write_generics(self.rng, self.page, self.structs)
+        if "rules" in self.features and self.rng.random() < 0.4:
+            self.callees += write_rules(self.rng, self.page)
         if "tuples" in self.features and self.rng.random() < 0.5:
             self.tuple_function()
         if "stacks" in self.features and self.rng.random() < 0.3:
