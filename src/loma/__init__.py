@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from loma.diagnostics import CompileError, RunError, UserError
     from loma.host.check_rule import check_rule
     from loma.host.course import compile
+    from loma.host.explaining import Explanation, explain
     from loma.host.function import Function, fwd_diff, rev_diff
     from loma.host.function import function as function
     from loma.host.function import kernel as kernel
@@ -97,20 +98,21 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "ArgumentTypeError", "ArgumentValueError", "Array", "CompileError", "CopyWarning", "Diff",
-    "Function", "In", "InOut", "LomaWarning", "NoDiff", "Out", "RunError", "Tape", "UserError",
-    "__version__", "acos", "argmax", "argmin", "asin", "atan", "atan2", "atomic_add", "cbrt",
-    "ceil", "check_rule", "clamp", "compile", "copysign", "cos", "cosh", "erf", "erfc", "exp",
-    "exp2", "expm1", "f32", "f64", "float2int", "floor", "fma", "fmod", "function", "fwd_diff",
-    "grad", "hessian", "hvp", "hypot", "i32", "i64", "int2float", "isinf", "isnan", "jacobian",
-    "jvp", "kernel", "load", "log", "log10", "log1p", "log2", "make__dfloat", "nan_hunt",
-    "parallel", "pop", "pow", "push", "rev_diff", "select", "sign", "simd", "sin", "sinh", "sqrt",
-    "stop_gradient", "tan", "tanh", "thread_id", "trunc", "value_and_grad", "vjp",
+    "Explanation", "Function", "In", "InOut", "LomaWarning", "NoDiff", "Out", "RunError", "Tape",
+    "UserError", "__version__", "acos", "argmax", "argmin", "asin", "atan", "atan2", "atomic_add",
+    "cbrt", "ceil", "check_rule", "clamp", "compile", "copysign", "cos", "cosh", "erf", "erfc",
+    "exp", "exp2", "explain", "expm1", "f32", "f64", "float2int", "floor", "fma", "fmod",
+    "function", "fwd_diff", "grad", "hessian", "hvp", "hypot", "i32", "i64", "int2float", "isinf",
+    "isnan", "jacobian", "jvp", "kernel", "load", "log", "log10", "log1p", "log2", "make__dfloat",
+    "nan_hunt", "parallel", "pop", "pow", "push", "rev_diff", "select", "sign", "simd", "sin",
+    "sinh", "sqrt", "stop_gradient", "tan", "tanh", "thread_id", "trunc", "value_and_grad", "vjp",
 ]
 HOMES: Final = {
     "host.check_rule": ("check_rule",),
     "host.course": ("compile",),
     "diagnostics": ("CompileError", "RunError", "UserError"),
     "host.function": ("Function", "function", "fwd_diff", "kernel", "rev_diff"),
+    "host.explaining": ("Explanation", "explain"),
     "host.hunting": ("nan_hunt",),
     "host.library": ("load",),
     "host.refusals": ("ArgumentTypeError", "ArgumentValueError", "CopyWarning", "LomaWarning"),

@@ -72,6 +72,13 @@ def differentiated(
     """The core of a checked program, derivatives included; the options are those of
     `core_module`.
     """
+    return finished(derived(program, fast=fast, callees=callees, debug=debug), strict)
+
+
+def derived(
+    program: typed.Module, *, fast: bool = True, callees: bool = True, debug: bool = False
+) -> Derivation:
+    """All derivatives of a checked program, made; the options are those of `core_module`."""
     work = Derivation(program, fast, debug)
     raise_all(
         [
@@ -94,7 +101,7 @@ def differentiated(
             program.source,
             program.files,
         )
-    return finished(work, strict)
+    return work
 
 
 def kernels(

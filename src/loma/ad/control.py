@@ -203,6 +203,7 @@ class ControlRules(CallRules):
             return Settled(forward, [*_without(again.again, exported), *reverse], exported)
         choice = plan(level, needed)
         self.check_saved(choice, level)
+        self.callees.plans.append((level, choice))
         where = next((op.span for op in reversed(forward) if op.span.line), self.f.span)
         push, pop = push_pop(self.tape(), choice.saved, where) if choice.saved else ([], [])
         return Settled([*forward, *push], [*pop, *choice.again, *reverse], ())

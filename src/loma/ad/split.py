@@ -18,7 +18,7 @@ from loma.ad.adjoints import Adjoints
 from loma.ad.incoming import MustWrite
 from loma.ad.isolate import isolated
 from loma.ad.layouts import Parts, give_adjoint, give_primal, layout_of
-from loma.ad.restore import Level, needed_at, plan, push_pop
+from loma.ad.restore import Level, Plan, needed_at, plan, push_pop
 from loma.ad.reverse import Sweep
 from loma.ad.state import Halves, Layout, RuleOf, State
 from loma.ir.analysis.activity import differentiable
@@ -49,7 +49,7 @@ Key = tuple[str, frozenset[int], bool, tuple[tuple[int, Layout], ...], frozenset
 @dataclass(slots=True)
 class Splitter:
     """Makes halves on demand. `function` gives the core of a callee; `made` collects the halves
-    by name.
+    by name, `plans` what each level stores and runs again.
     """
 
     module: Module
@@ -61,6 +61,7 @@ class Splitter:
     instances: dict[Key, Halves] = field(default_factory=dict)
     rule: RuleOf = lambda _: None
     exact: bool = False
+    plans: list[tuple[Level, Plan]] = field(default_factory=list)
 
     def writes(self, function: str) -> frozenset[int]:
         """The positions of the memory that a function may write."""
@@ -151,6 +152,7 @@ class Splitter:
         )
         choice = plan(level, needed_at(level, reverse, (), ()))
         sweep.check_saved(choice, level)
+        self.plans.append((level, choice))
         push, pop = push_pop(tape, choice.saved, g.span)
         ops = (*sweep.joint.start, *forward, *push)
         self.add_aug(g, halves, tape, Region((), ops, g.body.yields), primals)

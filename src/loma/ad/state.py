@@ -9,6 +9,7 @@ from typing import Protocol
 from loma.ad.adjoints import Adjoints
 from loma.ad.errors import NotDifferentiable
 from loma.ad.places import Adjoint, Primal, Shadow
+from loma.ad.restore import Level, Plan
 from loma.diagnostics import Span
 from loma.ir.analysis.activity import Activity, differentiable
 from loma.ir.analysis.reload import Reloads
@@ -67,7 +68,9 @@ class Joint:
 
 
 class Callees(Protocol):
-    """What a sweep asks about the functions that are called."""
+    """What a sweep asks about the functions that are called, and where it notes its `plans`."""
+
+    plans: list[tuple[Level, Plan]]
 
     def halves(self, call: Call, sweep: State) -> Halves:
         """The split derivative that suits a call site."""

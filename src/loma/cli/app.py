@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import loma
-from loma.cli import build, call, care, check, demo, hunt, show, verify
+from loma.cli import build, call, care, check, demo, explain, hunt, show, verify
 from loma.cli.report import Reporting
 from loma.cli.screen import screen
 
@@ -26,6 +26,7 @@ for command in (
     call.grad,
     verify.verify,
     hunt.hunt,
+    explain.explain,
     build.build,
     demo.demo,
     care.doctor,

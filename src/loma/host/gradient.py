@@ -47,14 +47,14 @@ def value_and_gradient(
     numbers = [n for n, t, x in values for _, s, _ in leaves(x, t, program.structs) if s.is_float]
     if not numbers:
         raise CallError(f"`{function}` has no float output: there is nothing to differentiate")
-    seeds = _seeds(signature, operands, value.result, program.structs)
+    seeds = reverse_operands(signature, operands, value.result, program.structs)
     swept = compiled.call(name, Operands(tuple(seeds), operands.threads))
     gradients = tuple(_gradients(signature, operands, swept.data, program.structs))
     summed = ", ".join(f"`{n}`" for n in dict.fromkeys(numbers)) if len(numbers) > 1 else ""
     return Gradient(tuple(values), gradients, summed, swept.peak_tape_bytes)
 
 
-def _seeds(
+def reverse_operands(
     signature: Signature, operands: Operands, result: Plain | None, structs: Structs
 ) -> list[Plain]:
     """Operands of the reverse derivative: 1 for every float output, 0 for every adjoint output."""

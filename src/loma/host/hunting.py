@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from loma.frontend import typed
 from loma.host.arguments import given
-from loma.host.calls import bound
+from loma.host.calls import Operands, bound
 from loma.host.function import Function
 from loma.host.hunt import NotFinite, hunted
 from loma.host.literals import Arguments
@@ -27,16 +28,22 @@ def nan_hunt(f: Function, threads: int | None = None) -> Callable[..., NotFinite
         raise TypeError(f"`nan_hunt` takes what `@loma.function` or `@loma.kernel` made, not {f!r}")
 
     def hunt(*args: Value, **kwargs: Value) -> NotFinite | None:
-        program = f.program
-        values = given(f.name, f.signature.written, args, kwargs)
-        checked = program.checked(f.real_type(values))
-        signature = signature_of(checked, f.name)
-        data: dict[str, Value] = {a.name: _plain(values[a.name], a.type, checked.structs)
-                for a in signature.arguments if a.name in values}
-        operands = bound(f.name, signature, Arguments((), data), checked.structs, threads)
-        return hunted(checked, f.name, operands, program.file_texts())
+        checked, operands = call_of(f, args, kwargs, threads)
+        return hunted(checked, f.name, operands, f.program.file_texts())
 
     return hunt
+
+
+def call_of(
+    f: Function, args: tuple[Value, ...], kwargs: Mapping[str, Value], threads: int | None
+) -> tuple[typed.Module, Operands]:
+    """The program of a function, and the arguments of a call as plain data."""
+    values = given(f.name, f.signature.written, args, kwargs)
+    checked = f.program.checked(f.real_type(values))
+    signature = signature_of(checked, f.name)
+    data: dict[str, Value] = {a.name: _plain(values[a.name], a.type, checked.structs)
+            for a in signature.arguments if a.name in values}
+    return checked, bound(f.name, signature, Arguments((), data), checked.structs, threads)
 
 
 def _plain(x: Value, t: Type, structs: Structs) -> Plain:

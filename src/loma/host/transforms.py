@@ -8,7 +8,7 @@ as a string gives that gradient alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from loma.ir.types import ArrayType, Scalar, Type
 
 Wrt: TypeAlias = str | tuple[str, ...] | list[str] | None
 Derived: TypeAlias = Callable[..., Any]
+DIFFERENTIATED: Final = "__loma_differentiated__"
+"""The attribute that names what a gradient, a Jacobian ... is of."""
 
 
 def grad(f: Target, wrt: Wrt = None) -> Derived:
@@ -309,4 +311,5 @@ def _named(made: Derived, f: Target, transform: str) -> Derived:
     made.__name__ = f"{transform}_{function.__name__}"
     made.__qualname__ = made.__name__
     made.__doc__ = f"`{transform}` of `{function.__name__}`."
+    setattr(made, DIFFERENTIATED, f)
     return made
