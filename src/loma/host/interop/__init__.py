@@ -13,16 +13,12 @@ MODULES: Final = {"torch": "Tensor", "jax": "Array"}
 
 def door(values: Mapping[str, Any]) -> Callable[..., Any] | None:
     """What calls functions with these arguments; None without arrays of another library."""
-    found = library(values)
-    return None if found is None else found.call
-
-
-def library(values: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    """The module for the library whose arrays are among the arguments; None without any."""
     for name, class_ in MODULES.items():
-        array = getattr(sys.modules.get(name), class_, None)
+        library = sys.modules.get(name)
+        array = getattr(library, class_, None)
         if array is not None and _holds(values.values(), array):
-            return importlib.import_module(f"{__name__}.{name}")
+            found: Callable[..., Any] = importlib.import_module(f"{__name__}.{name}").call
+            return found
     return None
 
 
