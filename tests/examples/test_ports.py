@@ -61,3 +61,13 @@ def test_decay(load: Load) -> None:
     value = ode.lib.decay(0.5, 2.0)
     assert by.adj_rate == pytest.approx(-2.0 * value, rel=1e-8)
     assert by.adj_end == pytest.approx(-0.5 * value, rel=1e-8)
+
+
+def test_bodies(load: Load, tmp_path: Path) -> None:
+    bodies = load("bodies")
+    (gradient,) = errors(bodies.run(1000))
+    assert gradient < 1e-5
+    _, misses = bodies.aimed(rounds=4)
+    assert misses[-1] < 0.001 * misses[0]
+    bodies.picture(tmp_path / "bodies.png", 1000)
+    assert (tmp_path / "bodies.png").stat().st_size > 10000
