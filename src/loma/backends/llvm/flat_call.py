@@ -25,7 +25,7 @@ from loma.backends.llvm.flat_shape import (
     Rows,
 )
 from loma.backends.llvm.layout import VALUE
-from loma.backends.llvm.text import Text
+from loma.backends.llvm.writer import Text
 from loma.ir.types import Scalar
 
 NAME: Final = "loma_flat"

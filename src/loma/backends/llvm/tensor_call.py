@@ -13,7 +13,7 @@ from typing import Final
 from loma.backends.llvm import flat_call
 from loma.backends.llvm.flat_object import compile_flat
 from loma.backends.llvm.flat_shape import Call, Counts, Dim, Leaf
-from loma.backends.llvm.text import Text
+from loma.backends.llvm.writer import Text
 from loma.ir.types import Scalar
 
 NAME: Final = "loma_tensor_call"

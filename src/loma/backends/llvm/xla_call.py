@@ -12,7 +12,7 @@ from typing import Final
 from loma.backends.llvm import flat_call
 from loma.backends.llvm.flat_object import compile_flat
 from loma.backends.llvm.flat_shape import Call, Dim
-from loma.backends.llvm.text import Text
+from loma.backends.llvm.writer import Text
 
 NAME: Final = "loma_xla"
 TABLE: Final = "loma_table"
