@@ -259,9 +259,9 @@ class For(Node):
     `count`, `start` have the index's type; `step` is a nonzero literal of that type. The body
     yields the next carried values. An `independent` loop has no nested loop, and no iteration
     reads or writes what another one writes. A `short` one is expected to run a few times at most.
-    reads or writes what another one writes. The iterations of a `parallel` loop may run in any
-    order, or at once, which is how the program wrote them: it carries no values, starts at 0,
-    steps by 1, and what iterations share they only read or add to.
+    The iterations of a `parallel` loop may run in any order, or at once, which is how the program
+    wrote them: it carries no values, starts at 0, steps by 1, and what iterations share they only
+    read or add to.
     """
 
     start: Operand
