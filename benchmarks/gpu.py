@@ -95,7 +95,7 @@ class Systems:
             return None
         import jax
 
-        given = [jax.dlpack.from_dlpack(x) if hasattr(x, "data") else x for x in arrays]
+        given = [jax.dlpack.from_dlpack(x) if hasattr(x, "get") else x for x in arrays]
         primal = jax.jit(f)
         back = jax.jit(lambda g, *xs: jax.vjp(f, *xs)[1](g))
         y = primal(*given)
@@ -119,7 +119,7 @@ class Systems:
             return
         import torch
 
-        given = [torch.from_dlpack(x) if hasattr(x, "data") else torch.tensor(x, device="cuda")
+        given = [torch.from_dlpack(x) if hasattr(x, "get") else torch.tensor(x, device="cuda")
                  for x in arrays]
         given = [x.clone().requires_grad_() for x in given]
         made = torch.compile(f)

@@ -58,8 +58,8 @@ def judge(
 
 def judge_program(program: Program, target: str, float_type: Scalar) -> tuple[int, list[str]]:
     """The same for a program that exists."""
-    module = load(program.text, f"seed {program.seed}", float_type)
     try:
+        module = load(program.text, f"seed {program.seed}", float_type)
         structs, library = compile_kernels(
             Source(program.text, f"seed {program.seed}", float_type), target, False
         )

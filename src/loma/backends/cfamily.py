@@ -11,6 +11,7 @@ from loma.ir.imperative import Expr, From, Operation, Place, Result, scalar_type
 from loma.ir.nodes import Const, Var
 from loma.ir.prims import arithmetic as A
 from loma.ir.prims import bits
+from loma.ir.prims.math import SQRT
 from loma.ir.prims.record import Prim
 from loma.ir.text_expr import shortest
 from loma.ir.types import ArrayType, Scalar, StructType, TapeType, Type
@@ -52,7 +53,7 @@ class Dialect:
     no variable may use, `words` those of the language itself. `shared` qualifies the elements of
     an array that is reached by a pointer, `long` is the suffix of 64-bit integers, `zero` starts
     an aggregate with zeros, `outer` is a statement at the start of a loop around one that counts
-    down.
+    down. `reciprocal_root` is a function for 1/sqrt(x) of f32, nearly exact.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Dialect:
     long: str = "LL"
     zero: str = "{0}"
     outer: str = ""
+    reciprocal_root: str = ""
 
     def function(self, prim: Prim, type: Scalar) -> str:
         """The name of an elementary function."""
@@ -267,6 +269,10 @@ class Printer:
                 return f"loma_{e.prim.name}{8 * e.type.bytes}({inner})", ATOM
             case bits.BIT_AND | bits.BIT_OR | bits.BIT_XOR:
                 return self._bitwise(e.prim.symbol, e.args)
+            case A.DIV if self.dialect.reciprocal_root and _is_reciprocal_root(e):
+                root = e.args[1]
+                assert isinstance(root, Operation), "a square root"
+                return f"{self.dialect.reciprocal_root}({self.of(root.args[0])})", ATOM
             case prim if not prim.symbol:
                 inner = ", ".join(self.of(a) for a in e.args)
                 return f"{self.dialect.function(prim, e.type)}({inner})", ATOM
@@ -306,6 +312,18 @@ class Printer:
         if source.is_float and target.is_int:
             return f"{self.dialect.to_int[target]}({self.of(e)})", ATOM
         return f"({self.dialect.value[target]}){self.of(e, UNARY)}", UNARY
+
+
+def _is_reciprocal_root(e: Operation) -> bool:
+    """Whether a division is that of 1 by a square root, in f32."""
+    x, y = e.args
+    return (
+        e.type is Scalar.F32
+        and isinstance(x, Const)
+        and x.value == 1
+        and isinstance(y, Operation)
+        and y.prim is SQRT
+    )
 
 
 def _is(e: Expr, symbol: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeAlias
 
@@ -14,16 +13,20 @@ Value: TypeAlias = Any  # an array of another library
 WHOLE: Final = "an array of the GPU must lie in one piece, in the order of C"
 
 
-@dataclass(frozen=True, slots=True)
 class Borrowed:
-    """Memory of the GPU that `owner` keeps, and the stream in which it is worked on."""
+    """Memory of the GPU that `owner` keeps, and the stream in which it is worked on; nobody may
+    write it if it is `fixed`."""
 
-    address: int
-    size: int
-    stream: int
-    owner: Value
-    fixed: bool = False
-    """Whether nobody may write it."""
+    __slots__ = ("address", "fixed", "owner", "size", "stream")
+
+    def __init__(
+        self, address: int, size: int, stream: int, owner: Value, fixed: bool = False
+    ) -> None:
+        self.address = address
+        self.size = size
+        self.stream = stream
+        self.owner = owner
+        self.fixed = fixed
 
 
 def borrowed(value: Value) -> Borrowed | None:
@@ -55,16 +58,16 @@ def _nothing(value: Value) -> Borrowed | None:
 def _torch() -> Callable[[Value], Borrowed | None]:
     import torch
 
-    current = torch.cuda.current_stream
+    current = getattr(torch._C, "_cuda_getCurrentRawStream", None)
+    if current is None:  # a PyTorch without CUDA
+        return _nothing
 
     def read(value: Value) -> Borrowed | None:
         if not getattr(value, "is_cuda", False):
             return None
         if not value.is_contiguous():
             raise DeviceError(WHOLE)
-        if value.requires_grad and torch.is_grad_enabled() and not value.is_leaf:
-            value = value.detach()
-        stream = current(value.device).cuda_stream
+        stream = current(value.get_device())
         return Borrowed(value.data_ptr(), value.nbytes, stream, value)
 
     return read

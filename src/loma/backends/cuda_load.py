@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import sys
 from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any, Final, TypeAlias
@@ -17,6 +18,7 @@ from loma.backends.device_launch import Argument, Buffer, Scalar
 Handle: TypeAlias = Any  # an object of cuda-bindings
 
 GROUP: Final = 256
+SMALL: Final = 64
 BUSY: Final = 8
 """Blocks for each multiprocessor."""
 ALIGNED: Final = 16
@@ -104,8 +106,6 @@ class CudaDevice:
     """The primary context of one GPU with a program; work goes to the default stream, or to the
     stream that PyTorch or CuPy have chosen for the arrays of a call."""
 
-    group = GROUP
-
     def __init__(self, text: DeviceText, strict: bool, ordinal: int = 0) -> None:
         d = _driver()
         self._device = device(ordinal)
@@ -121,6 +121,7 @@ class CudaDevice:
             d.cuModuleLoadData(compiled(text.source, f"sm_{major}{minor}", strict))
         )
         self._frames: dict[str, Frame] = {}
+        self._start = _launcher()
 
     def _attribute(self, which: Handle) -> int:
         return int(_done(_driver().cuDeviceGetAttribute(which, self._device)))
@@ -133,6 +134,10 @@ class CudaDevice:
     def follow(self, other: CudaDevice) -> None:
         """Works in the stream of another program."""
         self._stream = other._stream
+
+    def group(self, threads: int) -> int:
+        """Threads in a block: few, where all together would leave multiprocessors idle."""
+        return GROUP if threads >= 2 * GROUP * self._units else SMALL
 
     @property
     def groups(self) -> int:
@@ -192,26 +197,28 @@ class CudaDevice:
         """Where memory begins and ends."""
         return buffer.address, buffer.address + buffer.size
 
-    def launch(self, entry: str, groups: int, arguments: Sequence[Argument]) -> None:
-        """Runs a kernel."""
+    def launch(
+        self, entry: str, groups: int, group: int, arguments: Sequence[Argument]
+    ) -> None:
+        """Runs a kernel in blocks of so many threads."""
         frame = self._frames.get(entry)
         if frame is None:
             function = _done(_driver().cuModuleGetFunction(self._module, entry.encode()))
-            frame = self._frames[entry] = Frame(function, arguments)
-        frame.pack(
-            *[a.value if type(a) is Scalar else a.address for a in arguments])  # type: ignore[union-attr]
-        done = _driver().cuLaunchKernel(
-            frame.function, groups, 1, 1, GROUP, 1, 1, 0, self._stream, frame.pointers, 0
+            frame = self._frames[entry] = Frame(int(function), arguments)
+        given: Sequence[Any] = arguments
+        frame.pack(*[a.value if type(a) is Scalar else a.address for a in given])
+        error = self._start(
+            frame.function, groups, 1, 1, group, 1, 1, 0, self._stream, frame.pointers, None
         )
-        if done[0]:
-            _done(done)
+        if error:
+            _done((_driver().CUresult(error),))
 
 
 class Frame:
     """A kernel, with memory for its arguments that is used again in each launch."""
 
-    def __init__(self, function: Handle, arguments: Sequence[Argument]) -> None:
-        self.function = function
+    def __init__(self, function: int, arguments: Sequence[Argument]) -> None:
+        self.function = ctypes.c_void_p(function)
         letters, starts, size = "<", [], 0
         for a in arguments:
             code, width = _letter(a)
@@ -224,7 +231,16 @@ class Frame:
         offset = base - ctypes.addressof(self._memory)
         self.pack = partial(struct.Struct(letters).pack_into, self._memory, offset)
         self._table = (ctypes.c_void_p * len(starts))(*(base + s for s in starts))
-        self.pointers = ctypes.addressof(self._table)
+        self.pointers = ctypes.c_void_p(ctypes.addressof(self._table))
+
+
+@cache
+def _launcher() -> Handle:
+    """cuLaunchKernel by ctypes, which takes half as long as by cuda-bindings."""
+    number, pointer = ctypes.c_uint, ctypes.c_void_p
+    found = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1").cuLaunchKernel
+    found.argtypes = [pointer, *[number] * 7, pointer, pointer, pointer]
+    return found
 
 
 def _letter(a: Argument) -> tuple[str, int]:

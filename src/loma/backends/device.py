@@ -160,7 +160,7 @@ class _Unit:
         self._kernels = kernels
         self._plain = plain
         self._stops = Stops()
-        dialect = target.dialect
+        dialect = replace(target.dialect, reciprocal_root="") if strict else target.dialect
         self._supply = Names(dialect.taken)
         used = _used_structs(module, [k.thread for k in kernels])
         self._module = replace(

@@ -50,6 +50,8 @@ class ThreadPrinter(FunctionPrinter):
     def __init__(self, kernel: Kernel, program: Program, stops: Stops) -> None:
         self.kernel = kernel
         self._stops = stops
+        self._loops = 0
+        self._leaves = 0
         base = bases(kernel.thread.body)
         self._written = {
             root for op in walk(kernel.thread.body) for root in written_roots(op, base, {})
@@ -113,23 +115,39 @@ class ThreadPrinter(FunctionPrinter):
                 return super()._simple(s)
 
     def _stmt(self, s: T.Stmt) -> list[str]:
+        inside = isinstance(s, T.Count | T.Loop)
+        before, self._loops = self._leaves, self._loops + inside
         out = [piece for line in super()._stmt(s) for piece in line.split("\n")]
+        self._loops -= inside
         grows = not isinstance(s, T.Branch | T.Count | T.Loop) and any("LOMA_AT(" in x for x in out)
-        return [*out, *self._stopped()] if grows else out
+        left = inside and self._leaves > before
+        return [*out, *self._stopped()] if grows or left else out
+
+    def _leave(self) -> str:
+        """Leaves the thread, or the innermost loop: what follows a loop asks again. (A return out
+        of a loop would keep the threads of a warp apart from there on.)"""
+        self._leaves += 1
+        return "break;" if self._loops else "return;"
 
     def _stopped(self) -> list[str]:
-        return ["if (ctx->stopped)", f"{INDENT}return;"]
+        return [f"if ({self.stopped})", f"{INDENT}{self._leave()}"]
+
+    stopped = "ctx->stopped"
 
     def _assert(self, s: T.Assert) -> list[str]:
         fails = self._show.of(T.Operation(A.NOT, (s.cond,), Scalar.BOOL))
         number = self._stops.number(Stop(s.trap, self._line, s.message or s.trap.value))
-        stop = [f"loma_stop(ctx, {number}); /* {s.message or s.trap.value} */", "return;"]
-        return [f"if ({fails}) {{", *(INDENT + x for x in stop), "}"]
+        why = f"/* {s.message or s.trap.value} */"
+        return [f"if ({fails}) {{", f"{INDENT}{self._stop(number)} {why}",
+                f"{INDENT}{self._leave()}", "}"]
+
+    def _stop(self, number: int) -> str:
+        return f"loma_stop(ctx, {number});"
 
     def _push(self, tape: T.Place, e: T.Expr) -> str:
         kind = T.scalar_type(e).value
         given = f"ctx, {self._show.address(tape)}, {self._show.of(e)}"
-        return f"if (!loma_push_{kind}({given}))\n{INDENT}return;"
+        return f"if (!loma_push_{kind}({given}))\n{INDENT}{self._leave()}"
 
     def _pop(self, tape: T.Place, v: Var) -> str:
         number = self._stops.number(Stop(Trap.INDEX, self._line, "pop from an empty tape"))

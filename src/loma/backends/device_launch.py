@@ -25,6 +25,8 @@ FIRST_BYTES: Final = 4096
 GROWTH: Final = 4
 SHARE: Final = 4
 """Threads may take one part in so many of the device's memory."""
+MORE: Final = 4
+"""Times as many groups start as keep the device busy, if threads may differ in what they do."""
 SPARE: Final = 1 << 26
 """Bytes that are kept for the next call even if that needs far less."""
 
@@ -34,8 +36,9 @@ Buffer: TypeAlias = Any  # memory of a device, as the device's library represent
 class Device(Protocol):
     """A device with a queue of work."""
 
-    group: int
-    """Threads in a group."""
+    def group(self, threads: int) -> int:
+        """Threads in a group, if so many run in all."""
+        ...
 
     @property
     def groups(self) -> int:
@@ -63,18 +66,22 @@ class Device(Protocol):
         """Waits until all is done, and gives the error number."""
         ...
 
-    def launch(self, entry: str, groups: int, arguments: Sequence[Argument]) -> None:
-        """Runs a kernel."""
+    def launch(
+        self, entry: str, groups: int, group: int, arguments: Sequence[Argument]
+    ) -> None:
+        """Runs a kernel in groups of so many threads."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class Scalar:
     """An argument that is passed by value: a number, with the letter of its type in `struct`, or
-    the bytes of a struct, with none."""
+    the bytes of a struct, with none. (No dataclass: one is made for each argument of each call.)"""
 
-    value: int | float | bytes
-    letter: str = ""
+    __slots__ = ("letter", "value")
+
+    def __init__(self, value: int | float | bytes, letter: str = "") -> None:
+        self.value = value
+        self.letter = letter
 
     @property
     def data(self) -> bytes:
@@ -105,14 +112,15 @@ class Launcher:
         if threads <= 0:
             return
         kernel = self.text.kernels[name]
-        needed = -(-threads // self.device.group)
+        group = self.device.group(threads)
+        needed = -(-threads // group)
         count = Scalar(threads, "i")
         if not kernel.context:
-            groups = min(needed, self.device.groups) if kernel.sums else needed
-            self.device.launch(kernel.entry, groups, [*arguments, count])
+            groups = min(needed, self.device.groups * (1 if kernel.sums else MORE))
+            self.device.launch(kernel.entry, groups, group, [*arguments, count])
             return
         copies = self._copies(kernel, arguments)
-        while (error := self._attempt(name, kernel, [*arguments, count], needed)) < 0:
+        while (error := self._attempt(name, kernel, [*arguments, count], threads)) < 0:
             for buffer, copy in copies:
                 self.device.restore(buffer, copy)
             self._grow(name, error)
@@ -129,30 +137,32 @@ class Launcher:
         return [(b, self._allocate(f"copy {i}", b.size, b)) for i, b in enumerate(written)]
 
     def _attempt(
-        self, name: str, kernel: KernelFacts, arguments: list[Argument], needed: int
+        self, name: str, kernel: KernelFacts, arguments: list[Argument], threads: int
     ) -> int:
         device = self.device
+        group = device.group(threads)
         words = self.words.setdefault(name, FIRST_WORDS) if kernel.tape else 1
         size = self.bytes.setdefault(name, FIRST_BYTES) if kernel.heap else 16
-        groups = min(needed, device.groups)
+        groups = min(-(-threads // group), device.groups)
         if kernel.tape or kernel.heap:
-            groups = min(groups, self._fitting(name, device.group * (4 * words + size)))
-        lanes = groups * device.group
+            groups = min(groups, self._fitting(name, group, 4 * words + size))
+        lanes = groups * group
         tape = self._allocate("tape", lanes * 4 * words if kernel.tape else 4)
         heap = self._allocate("heap", lanes * size if kernel.heap else 16)
         error = self._allocate("error", 4)
         device.write_error(error, 0)
         limits = Scalar(words, "I"), Scalar(size, "Q")
-        device.launch(kernel.entry, groups, [*arguments, tape, limits[0], heap, limits[1], error])
+        given = [*arguments, tape, limits[0], heap, limits[1], error]
+        device.launch(kernel.entry, groups, group, given)
         return device.read_error(error)
 
-    def _fitting(self, name: str, group: int) -> int:
-        """How many groups have room for so many bytes each."""
-        fitting = self.device.memory // SHARE // group
+    def _fitting(self, name: str, group: int, size: int) -> int:
+        """How many groups have room for so many bytes for each thread."""
+        fitting = self.device.memory // SHARE // (group * size)
         if fitting == 0:
             raise RunError(
                 Trap.MEMORY.name,
-                f"a thread of `{name}` needs more than {group // self.device.group} bytes for "
+                f"a thread of `{name}` needs more than {size} bytes for "
                 "tapes and local arrays, which the device has not",
                 self.file,
                 0,

@@ -50,8 +50,6 @@ def _pyopencl() -> Handle:
 class OpenCLDevice:
     """A queue of an OpenCL device with a program."""
 
-    group = GROUP
-
     def __init__(self, queue: Handle, text: DeviceText, strict: bool) -> None:
         self._cl = _pyopencl()
         self._queue = queue
@@ -69,6 +67,10 @@ class OpenCLDevice:
             raise OpenCLError(f"the OpenCL compiler of {device.name.strip()} failed: {e}") from None
         self._sums = {k.entry: k.sums for k in text.kernels.values()}
         self._kernels = {k.entry: self._cl.Kernel(program, k.entry) for k in text.kernels.values()}
+
+    def group(self, threads: int) -> int:
+        """Threads in a group."""
+        return GROUP
 
     @property
     def groups(self) -> int:
@@ -135,12 +137,14 @@ class OpenCLDevice:
             return int(buffer.int_ptr), int(buffer.int_ptr) + 1
         return int(whole.int_ptr), int(whole.int_ptr) + 1
 
-    def launch(self, entry: str, groups: int, arguments: Sequence[Argument]) -> None:
+    def launch(
+        self, entry: str, groups: int, group: int, arguments: Sequence[Argument]
+    ) -> None:
         """Runs a kernel."""
         kernel = self._kernels[entry]
         for i, a in enumerate(arguments):
             kernel.set_arg(i, a.data if isinstance(a, Scalar) else a)
         if kernel.num_args > len(arguments):
-            parts = self._sums[entry] * WIDEST * self.group
+            parts = self._sums[entry] * WIDEST * group
             kernel.set_arg(len(arguments), self._cl.LocalMemory(parts))
-        self._cl.enqueue_nd_range_kernel(self._queue, kernel, (groups * self.group,), (self.group,))
+        self._cl.enqueue_nd_range_kernel(self._queue, kernel, (groups * group,), (group,))

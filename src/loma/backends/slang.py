@@ -23,7 +23,6 @@ from loma.ir.kernel import Kernel
 from loma.ir.layout import INDENT, Line, wrapped
 from loma.ir.names import Names
 from loma.ir.nodes import Alloc, Argument, Direction, Module, Trap, Var, Window
-from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import walk
 from loma.ir.types import ArrayType, Ref, Scalar, StructDef, StructType, TapeType
 
@@ -215,19 +214,15 @@ class _Entry(ThreadPrinter):
             case _:
                 return super()._simple(s)
 
-    def _stopped(self) -> list[str]:
-        return ["if (ctx.stopped)", f"{INDENT}return;"]
+    stopped = "ctx.stopped"
 
-    def _assert(self, s: T.Assert) -> list[str]:
-        fails = self._show.of(T.Operation(A.NOT, (s.cond,), Scalar.BOOL))
-        number = self._stops.number(Stop(s.trap, self._line, s.message or s.trap.value))
-        stop = [f"loma_stop(ctx, _error, {number}); // {s.message or s.trap.value}", "return;"]
-        return [f"if ({fails}) {{", *(INDENT + x for x in stop), "}"]
+    def _stop(self, number: int) -> str:
+        return f"loma_stop(ctx, _error, {number});"
 
     def _push(self, tape: T.Place, e: T.Expr) -> str:
         kind = T.scalar_type(e).value
         given = f"ctx, _words, _error, {self._show.place(tape)[0]}, {self._show.of(e)}"
-        return f"if (!loma_push_{kind}({given}))\n{INDENT}return;"
+        return f"if (!loma_push_{kind}({given}))\n{INDENT}{self._leave()}"
 
     def _pop(self, tape: T.Place, v: Var) -> str:
         number = self._stops.number(Stop(Trap.INDEX, self._line, "pop from an empty tape"))

@@ -46,6 +46,13 @@ def compile_kernels(
     module = driver.core_module(
         source.text, source.file, source.float_type, strict=strict, path=source.path
     )
+    return library_of(module, target, strict, queue)
+
+
+def library_of(
+    module: Module, target: str, strict: bool, queue: Handle = None
+) -> tuple[Structs, DeviceLibrary]:
+    """The same of a core module."""
     dialect, build = TARGETS[target]
     programs = _Programs(module, dialect, build, queue, strict)
     interface = Interface.of(module)
@@ -85,6 +92,10 @@ def kernel_text(module: Module, target: str, *, strict: bool = False, aliased: b
     kernels = driver.kernels(module, strict=strict, aliased=aliased)
     able = [k for k in kernels if refusal(k, module, target, pointers=dialect.pointers) is None]
     return device_text(module, able, dialect, strict=strict).source
+
+
+DEVICES: Final = tuple(TARGETS)
+"""Targets that the Python door knows."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, Protocol, Self, TypeAlias
 
 from loma.backends import device_launch as launch
@@ -28,10 +27,12 @@ LETTERS: Final = {
 }
 Value: TypeAlias = Any  # what a user passes
 
-SIGNED: Final = {
+CTYPES: Final = {
     Scalar.BOOL: ctypes.c_bool,
     Scalar.I32: ctypes.c_int32,
     Scalar.I64: ctypes.c_int64,
+    Scalar.F32: ctypes.c_float,
+    Scalar.F64: ctypes.c_double,
 }
 COUNT_BITS: Final = 31
 
@@ -126,6 +127,16 @@ class _Kernel:
             for a in signature.arguments
         ]
         self._kinds = [_kind(a) for a in signature.arguments]
+        self._fine: list[Value] = [None] * len(self._kinds)
+        self._numbers: list[tuple[Value, str]] = [
+            (CTYPES[a.type], LETTERS[a.type]) if isinstance(a.type, Scalar) else (None, "")
+            for a in signature.arguments
+        ]
+
+    @property
+    def writes(self) -> frozenset[int]:
+        """The positions of the arguments that it writes."""
+        return self._launcher(False).text.kernels[self.__name__].writes
 
     def __call__(self, *values: Value) -> None:
         """Runs the kernel; the last value is the number of threads."""
@@ -189,30 +200,28 @@ class _Kernel:
         return buffer
 
     def _passed(self, i: int, value: Value) -> launch.Scalar:
+        if self._numbers[i][1]:
+            return self._scalar(i, value)
         a = self._arguments[i]
-        if isinstance(a.type, Scalar):
-            return self._scalar(a.name, a.type, value)
         if not isinstance(value, ctypes_type(a.type, self._structs)):
             raise ArgumentError(
                 f"{self.__name__}: `{a.name}` is `{a.type}`, {type(value).__name__} was given"
             )
         return launch.Scalar(bytes(value))
 
-    def _scalar(self, name: str, kind: Scalar, value: Value) -> launch.Scalar:
+    def _scalar(self, i: int, value: Value) -> launch.Scalar:
+        made, letter = self._numbers[i]
+        if type(value) is float and letter == "d":
+            return launch.Scalar(value, letter)
         number = _number(value)
-        made: Any = SIGNED.get(kind)
         try:
-            if kind.is_float:
-                number = float(number)
-                if kind is Scalar.F32:
-                    number = ctypes.c_float(number).value
-            else:
-                number = made(int(number)).value
+            return launch.Scalar(
+                made(float(number) if letter in "fd" else int(number)).value, letter)
         except (TypeError, ValueError, OverflowError):
+            a = self._arguments[i]
             raise ArgumentError(
-                f"{self.__name__}: `{name}` is `{kind.value}`, {value!r} was given"
+                f"{self.__name__}: `{a.name}` is `{Scalar(a.type).value}`, {value!r} was given"
             ) from None
-        return launch.Scalar(number, LETTERS[kind])
 
     def _host(self, i: int, value: Value) -> memoryview:
         """The bytes of the host that a value stands for."""
@@ -233,6 +242,8 @@ class _Kernel:
     def _matches(self, i: int, value: Value) -> None:
         """Checks the element type of an array that knows it."""
         found = getattr(value, "dtype", None)
+        if found is self._fine[i]:
+            return
         element = self._kinds[i]
         if found is not None and element is not None and not _holds(found, element):
             kind = str(getattr(found, "name", found)).removeprefix("torch.")
@@ -240,6 +251,7 @@ class _Kernel:
                 f"{self.__name__}: `{self._arguments[i].name}` has elements `{element.value}`, an "
                 f"array of {kind} was given"
             )
+        self._fine[i] = found
 
 
 def _kind(a: Argument) -> Scalar | None:
@@ -250,7 +262,6 @@ def _kind(a: Argument) -> Scalar | None:
     return element if isinstance(element, Scalar) else None
 
 
-@lru_cache(maxsize=256)
 def _holds(dtype: Value, element: Scalar) -> bool:
     """Whether an array with this `dtype` holds such elements."""
     size = getattr(dtype, "itemsize", element.bytes)

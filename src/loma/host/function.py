@@ -50,6 +50,7 @@ class Function:
     def __init__(self, definition: Definition, primal: Function | None = None) -> None:
         self._primal = primal
         self.debug: bool = primal is not None and primal.debug
+        self.target: str | None = None if primal is None else primal.target
         self.derivatives: dict[Mode, Function] = {}
         self.__loma_definition__ = definition
         self.__name__ = definition.name
@@ -187,6 +188,8 @@ class Function:
 
     def _quicken(self, instance: Instance) -> None:
         """Lets calls of a kind that comes often run without Python in between."""
+        if self.target is not None:
+            return
         if instance.description.float_type is F32 and not self._decided_by_arrays():
             return
         with LOCK:
@@ -291,6 +294,8 @@ class Function:
         if found is None:
             with LOCK:
                 description = self.describe(float_type)
+                if self.target is not None:
+                    return self._on_device(program, description, float_type, self.target)
                 code = program.build(float_type, Options(debug=self.debug))
                 found = Instance(program.name, description, code, program.structs)
                 self._instances[float_type] = found

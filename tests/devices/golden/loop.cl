@@ -168,11 +168,13 @@ LOMA_FUNCTION void r_drop_thread(loma_context *ctx, Ball ball, __global Ball *ad
         float t = b_speed * (1.0f - drag[thread]) - 0.1f;
         steps = steps - 1;
         if (!loma_push_f32(ctx, &tape, b_speed))
-            return;
+            break;
         trips = trips + 1;
         b_speed = t;
         b_height = b_height + t * (1.0f + 0.01f * t);
     }
+    if (ctx->stopped)
+        return;
     float adj = adj_y[thread];
     float adj_b_speed = 0.0f;
     float sum_adj_drag = 0.0f;
@@ -180,7 +182,7 @@ LOMA_FUNCTION void r_drop_thread(loma_context *ctx, Ball ball, __global Ball *ad
         float b_speed_1;
         b_speed_1 = loma_pop_f32(ctx, &tape, 1);
         if (ctx->stopped)
-            return;
+            break;
         float t = 1.0f - drag[thread];
         float t_1 = b_speed_1 * t - 0.1f;
         float adj_t = adj_b_speed + (1.0f + 0.01f * t_1) * adj;
@@ -188,6 +190,8 @@ LOMA_FUNCTION void r_drop_thread(loma_context *ctx, Ball ball, __global Ball *ad
         sum_adj_drag = sum_adj_drag - b_speed_1 * adj_t;
         adj_b_speed = t * adj_t;
     }
+    if (ctx->stopped)
+        return;
     if (trips > 0) {
         float sum = adj_drag[thread] + sum_adj_drag;
         adj_drag[thread] = sum;

@@ -20,7 +20,7 @@ typedef unsigned long long uint64_t;
 #endif
 #define restrict __restrict__
 #define LOMA_SHARED
-#define LOMA_FUNCTION static __device__
+#define LOMA_FUNCTION static __device__ __forceinline__
 #define LOMA_FIRST(place, number) atomicCAS(place, 0, number)
 #define LOMA_ZERO(type) type()
 

@@ -20,7 +20,7 @@ typedef unsigned long long uint64_t;
 #endif
 #define restrict __restrict__
 #define LOMA_SHARED
-#define LOMA_FUNCTION static __device__
+#define LOMA_FUNCTION static __device__ __forceinline__
 #define LOMA_FIRST(place, number) atomicCAS(place, 0, number)
 #define LOMA_ZERO(type) type()
 
@@ -219,20 +219,24 @@ LOMA_FUNCTION void scratch_thread(loma_context *ctx, int32_t n, const float *res
     for (int32_t k = 0; k < n; ++k) {
         if (!(k < n)) {
             loma_stop(ctx, 3); /* index out of bounds */
-            return;
+            break;
         }
         t[k] = x[k] * t_1;
     }
+    if (ctx->stopped)
+        return;
     int32_t t_2 = n - 1;
     float s = 0.0f;
     for (int32_t k = 0; k < n; ++k) {
         int32_t t_3 = t_2 - k;
         if (!(t_3 >= 0) || !(t_3 < n)) {
             loma_stop(ctx, 4); /* index out of bounds */
-            return;
+            break;
         }
         s = s + t[t_3];
     }
+    if (ctx->stopped)
+        return;
     y[thread] = s;
     loma_release(ctx, t);
 }
