@@ -28,7 +28,7 @@ r_poly = rev_diff(poly)
 
 def run(say: Say, programs: int) -> None:
     """Every check."""
-    for check in (random_programs, additions, coefficients, traps, memory):
+    for check in (arrays, additions, coefficients, traps, memory, random_programs):
         begun = time.perf_counter()
         try:
             result = check(programs)
@@ -117,3 +117,32 @@ def memory(programs: int) -> str:
     lib.r_drop(ball, back, drag, gdrag, 100_000, np.zeros(1, "i4"), ones, 1000)
     assert np.isfinite(gdrag).all() and gdrag[0] != 0
     return f"raised {said!r}, the next call works; a tape of 1e5 rounds: {gdrag[0]:.6g}"
+
+
+def arrays(programs: int) -> str:
+    """The Python door on arrays of CuPy and PyTorch where they lie, streams, autograd."""
+    import cupy
+    import torch
+
+    import loma
+    from benchmarks.gpu_door import waves
+
+    x = cupy.linspace(0, 1, 1000, dtype="f4")
+    with cupy.cuda.Stream(non_blocking=True) as stream:
+        y = waves(2.0, x)
+        value, pull = loma.vjp(waves, 2.0, x)
+        back = pull(cupy.ones_like(x))
+        _, dot = loma.jvp(waves, (2.0, x), (0.0, cupy.ones_like(x)))
+        stream.synchronize()
+    assert cupy.allclose(y, 2 * cupy.sin(x), rtol=1e-5) and cupy.allclose(value, y)
+    assert cupy.allclose(back.x, 2 * cupy.cos(x), rtol=1e-5)
+    assert abs(float(back.a[0]) / float(cupy.sin(x).sum()) - 1) < 1e-5
+    assert cupy.allclose(dot, 2 * cupy.cos(x), rtol=1e-5)
+    t = torch.linspace(0, 1, 1000, device="cuda", requires_grad=True)
+    a = torch.tensor(2.0, requires_grad=True)
+    out = waves(2.0, t)
+    out.sum().backward()
+    assert torch.allclose(t.grad, 2 * torch.cos(t), rtol=1e-5) and a.grad is None
+    n = waves(2.0, np.linspace(0, 1, 10))
+    assert np.allclose(n, 2 * np.sin(np.linspace(0, 1, 10)))
+    return "CuPy in a stream of its own, PyTorch with autograd, NumPy: right"

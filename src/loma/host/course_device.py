@@ -94,10 +94,6 @@ def kernel_text(module: Module, target: str, *, strict: bool = False, aliased: b
     return device_text(module, able, dialect, strict=strict).source
 
 
-DEVICES: Final = tuple(TARGETS)
-"""Targets that the Python door knows."""
-
-
 @dataclass(slots=True)
 class _Programs:
     """The program of a module in its two forms, compiled when they are first needed."""

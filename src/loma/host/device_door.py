@@ -11,7 +11,7 @@ import numpy as np
 from loma.backends.base import Options
 from loma.backends.interface import Interface
 from loma.host.call import Instance, Operand
-from loma.host.course_device import DEVICES, library_of
+from loma.host.course_device import library_of
 from loma.host.description import Description
 from loma.host.marshal import ctypes_structs
 from loma.host.program import Program
@@ -54,13 +54,11 @@ def instance(
     program: Program, description: Description, float_type: Scalar, target: str
 ) -> DeviceInstance:
     """A kernel on a device."""
-    if target not in DEVICES:
-        raise ValueError(f"unknown target {target!r}: choose one of {', '.join(DEVICES)}")
     name = program.name
     if not description.signature.simd:
         raise ArgumentTypeError(
-            f"`{name}` is no kernel, and the target '{target}' runs only kernels",
-            "decorate it with `@loma.kernel`")
+            f"`{name}` is no kernel, and only kernels run on the target '{target}'",
+            "mark it with `@simd`, or load it without a target")
     module = program.core(float_type, Options())
     structs, library = library_of(module, target, False)
     kernel = getattr(library, name)

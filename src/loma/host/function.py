@@ -23,6 +23,7 @@ from loma.host.definitions import (
     derivative,
 )
 from loma.host.description import Description
+from loma.host.device_target import known_target, on_device
 from loma.host.fast import MISS, TRAPPED, compiled
 from loma.host.interop import door, opaque
 from loma.host.mapped import mapped, spread
@@ -295,9 +296,10 @@ class Function:
             with LOCK:
                 description = self.describe(float_type)
                 if self.target is not None:
-                    return self._on_device(program, description, float_type, self.target)
-                code = program.build(float_type, Options(debug=self.debug))
-                found = Instance(program.name, description, code, program.structs)
+                    found = on_device(program, description, float_type, self.target)
+                else:
+                    code = program.build(float_type, Options(debug=self.debug))
+                    found = Instance(program.name, description, code, program.structs)
                 self._instances[float_type] = found
                 warn_of_derivative(self.__loma_definition__)
         return found
@@ -347,17 +349,24 @@ def function(fn: Callable[..., Any] | None = None, *, debug: bool = False) -> An
 @overload
 def kernel(fn: Callable[..., Any]) -> Function: ...
 @overload
-def kernel(*, debug: bool = ...) -> Callable[[Callable[..., Any]], Function]: ...
-def kernel(fn: Callable[..., Any] | None = None, *, debug: bool = False) -> Any:
-    """Compiles a Python function as a loma kernel, which threads run: the decorator."""
-    return partial(kernel, debug=debug) if fn is None else _decorated(fn, True, debug)
+def kernel(*, debug: bool = ..., target: str | None = ...) -> Callable[..., Function]: ...
+def kernel(fn: Callable[..., Any] | None = None, *, debug: bool = False,
+           target: str | None = None) -> Any:
+    """Compiles a Python function as a loma kernel, which threads run: the decorator.
+
+    `target`: the device that runs it, "cuda" or "opencl".
+    """
+    known_target(target)
+    make = partial(_decorated, simd=True, debug=debug, target=target)
+    return make if fn is None else make(fn)
 
 
-def _decorated(fn: Callable[..., Any], simd: bool, debug: bool) -> Function:
+def _decorated(fn: Callable[..., Any], simd: bool, debug: bool,
+               target: str | None = None) -> Function:
     if isinstance(fn, Function):
         raise TypeError(f"`{fn.__name__}` is decorated already")
     made = Function(Decorated(fn, simd or hasattr(fn, names.SIMD)))  # type: ignore[arg-type]
-    made.debug = debug
+    made.debug, made.target = debug, target
     if made.program.complete and made.program.template is None:
         made.describe(made.program.fixed_type or F64)
     return made

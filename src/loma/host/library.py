@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from loma.host.definitions import Text
+from loma.host.device_target import known_target
 from loma.host.function import Function
 from loma.host.program import check
 from loma.ir.types import Scalar
@@ -14,9 +15,11 @@ from loma.ir.types import Scalar
 class Library:
     """The functions of a loma text, as attributes and by name."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, target: str | None = None) -> None:
         self._text = text
         self._functions = {name: Function(m) for name, m in text.members.items()}
+        for f in self._functions.values():
+            f.target = known_target(target)
         self.__dict__.update(self._functions)
 
     def __getitem__(self, name: str) -> Function:
@@ -34,12 +37,14 @@ class Library:
 
 
 def load(
-    program: str | Path, *, float_type: str = "f32", path: Sequence[str | Path] = ()
+    program: str | Path, *, float_type: str = "f32", path: Sequence[str | Path] = (),
+    target: str | None = None,
 ) -> Library:
     """The functions of a file of loma text, or of a text itself.
 
     A string with a line break is a text. `float_type` is what `float` stands for: f32 or f64.
     Imported files are looked for in the folder of the file, then in those of `path`.
+    `target`: the device that runs the kernels, "cuda" or "opencl".
     """
     if float_type not in ("f32", "f64"):
         raise ValueError(f"`float_type` must be 'f32' or 'f64', not {float_type!r}")
@@ -48,7 +53,7 @@ def load(
     else:
         text, file = Path(program).read_text(), str(program)
     made = Text(text, file, Scalar(float_type), tuple(map(str, path)))
-    library = Library(made)
+    library = Library(made, target)
     check(made)
     return library
 

@@ -15,6 +15,7 @@ import numpy as np
 from loma.host import matrices
 from loma.host.call import RESULT, packed
 from loma.host.function import rev_diff
+from loma.host.interop import on_gpu
 from loma.host.refusals import ArgumentTypeError
 from loma.host.sweeps import Outputs, Point, Target, opened
 from loma.host.values import Value, named_tuple
@@ -61,6 +62,9 @@ def jvp(f: Target, primals: Value, tangents: Value) -> tuple[Any, Any]:
     Primals and tangents are tuples in the order of the inputs, or dicts by name; a tangent of None,
     or one that is left out of a dict, is zero.
     """
+    given = primals if isinstance(primals, Mapping) else dict(enumerate(primals))
+    if on_gpu(given.values()):
+        return _gpu_jvp(f, primals, tangents)
     point = _point(f, primals)
     found = point.pushed(_tangents(point, primals, tangents))
     name = point.f.name
@@ -73,6 +77,10 @@ def vjp(f: Target, *args: Value, **kwargs: Value) -> tuple[Any, Callable[..., An
 
     The pullback works on the values that the arrays had at this call.
     """
+    if on_gpu([*args, *kwargs.values()]):
+        from loma.host.interop import gpu
+
+        return gpu.vjp(*opened(f), args, kwargs)
     point = Point.at(f, args, kwargs).frozen()
     outputs = point.evaluated()
     names = list(point.float_outputs())
@@ -91,6 +99,16 @@ def vjp(f: Target, *args: Value, **kwargs: Value) -> tuple[Any, Callable[..., An
         return _chosen(point, point.pulled(given), None)
 
     return packed(point.f.name, outputs), pullback
+
+
+def _gpu_jvp(f: Target, primals: Value, tangents: Value) -> tuple[Any, Any]:
+    from loma.host.interop import gpu
+
+    function, threads = opened(f)
+    if not isinstance(primals, Mapping):
+        names = [a.name for a in function.signature.written][:len(primals)]
+        primals, tangents = dict(zip(names, primals)), dict(zip(names, tangents))
+    return gpu.jvp(function, threads, primals, tangents)
 
 
 def jacobian(f: Target, wrt: Wrt = None) -> Derived:

@@ -13,6 +13,15 @@ MODULES: Final = {"torch": "Tensor", "jax": "Array"}
 
 def door(values: Mapping[str, Any]) -> Callable[..., Any] | None:
     """What calls functions with these arguments; None without arrays of another library."""
+    if on_gpu(values.values()):
+        made: Callable[..., Any] = importlib.import_module(f"{__name__}.gpu").call
+        return made
+    found = library(values)
+    return None if found is None else found.call
+
+
+def library(values: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """The module for the library whose arrays are among the arguments; None without any."""
     for name, class_ in MODULES.items():
         library = sys.modules.get(name)
         array = getattr(library, class_, None)
@@ -20,6 +29,14 @@ def door(values: Mapping[str, Any]) -> Callable[..., Any] | None:
             found: Callable[..., Any] = importlib.import_module(f"{__name__}.{name}").call
             return found
     return None
+
+
+def on_gpu(values: Iterable[Any]) -> bool:
+    """Whether one of the values is an array of PyTorch or CuPy in the memory of a GPU."""
+    if "cupy" not in sys.modules and "torch" not in sys.modules:
+        return False
+    return any(
+        getattr(x, "is_cuda", False) or type(x).__module__.startswith("cupy") for x in values)
 
 
 def _holds(values: Iterable[object], array: type) -> bool:
