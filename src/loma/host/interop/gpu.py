@@ -149,33 +149,33 @@ def pulled(f: Function, values: Values, threads: int | None, seeds: Values) -> d
     return {n: given_[adjoint[n]] for n in wanted}
 
 
-def jvp(f: Function, threads: int | None, primals: Values, tangents: Values) -> tuple[Value, Value]:
+def jvp(
+    f: Function, threads: int | None, primals: Values, tangents: Values
+) -> tuple[Value, Value]:
     """The outputs, and their derivatives along a direction."""
     instance: Any = there(f).instance(_real(f, primals))
     signature, structs = instance.description.signature, instance.description.structs
     count = instance.thread_count(primals, threads)
     like = next(x for x in primals.values() if hasattr(x, "__cuda_array_interface__"))
-    library, duals = _library(like), {}
-    outputs = [a for a in signature.written if a.direction is not Direction.IN]
+    duals: dict[str, Value] = {}
     for a in signature.written:
-        real = has_float(a.type, structs)
-        x = primals.get(a.name)
-        if x is None:
-            element = a.type.element if isinstance(a.type, ArrayType) else a.type
-            plain = Argument(a.name, ArrayType(element), a.direction)
-            size = count if isinstance(a.type, ArrayType) else 1
-            x = _zeros(like, plain, (size * (2 if real else 1),), f.name)
-            duals[a.name] = x.reshape(-1, 2) if real else x
-            continue
-        dx = tangents.get(a.name)
-        if not real:
-            duals[a.name] = x
-        elif hasattr(x, "shape") and x.shape:
-            zero = library.zeros_like(x) if dx is None else dx
-            duals[a.name] = library.stack([x, zero], -1)
+        if a.name in primals:
+            x, dx = primals[a.name], tangents.get(a.name)
+            duals[a.name] = _dual(_library(like), x, dx) if has_float(a.type, structs) else x
         else:
-            duals[a.name] = {"val": float(x), "dval": 0.0 if dx is None else float(dx)}
+            element = a.type.element if isinstance(a.type, ArrayType) else a.type
+            size = count if isinstance(a.type, ArrayType) else 1
+            plain = Argument(a.name, ArrayType(element), a.direction)
+            duals[a.name] = _zeros(like, plain, (2 * size,), f.name).reshape(-1, 2)
     run(fwd_diff(f), duals, count)
-    values = {a.name: duals[a.name][:, 0] for a in outputs if has_float(a.type, structs)}
-    rates = {a.name: duals[a.name][:, 1] for a in outputs if has_float(a.type, structs)}
-    return packed(f.name, values), packed(f"{f.name}_dot", rates)
+    names = [a.name for a in signature.written
+             if a.direction is not Direction.IN and has_float(a.type, structs)]
+    return (packed(f.name, {n: duals[n][:, 0] for n in names}),
+            packed(f"{f.name}_dot", {n: duals[n][:, 1] for n in names}))
+
+
+def _dual(library: ModuleType, x: Value, dx: Value) -> Value:
+    """A value with its tangent; None is zero."""
+    if getattr(x, "shape", ()):
+        return library.stack([x, library.zeros_like(x) if dx is None else dx], -1)
+    return {"val": float(x), "dval": 0.0 if dx is None else float(dx)}
