@@ -17,8 +17,13 @@ from loma.ir.types import ArrayType, Scalar, has_float
 
 Value: TypeAlias = Any
 Values: TypeAlias = Mapping[str, Value]
-NAMES: Final = {Scalar.F32: "float32", Scalar.F64: "float64", Scalar.I32: "int32", Scalar.I64: "int64",
-         Scalar.BOOL: "int32"}
+NAMES: Final = {
+    Scalar.F32: "float32",
+    Scalar.F64: "float64",
+    Scalar.I32: "int32",
+    Scalar.I64: "int64",
+    Scalar.BOOL: "int32",
+}
 
 
 @lru_cache(maxsize=256)
@@ -65,7 +70,7 @@ def run(f: Function, values: Values, threads: int | None) -> dict[str, Value]:
     return found
 
 
-def _struct(instance: Any, a: Argument, x: Mapping[str, Value]) -> Value:
+def _struct(instance: Value, a: Argument, x: Mapping[str, Value]) -> Value:
     made = instance.ctypes_classes[str(a.type)]()
     for name, value in x.items():
         setattr(made, name, value)
