@@ -11,7 +11,7 @@ from pathlib import Path
 
 from measure import Result, shown
 
-PORTS = ("ode", "lu", "fft", "bodies")
+PORTS = ("tracer", "ode", "lu", "fft", "bodies")
 PAGE = Path(__file__).parents[1] / "docs" / "examples.md"
 PICTURES = PAGE.parent / "img" / "examples"
 TABLE = re.compile(r"(?<=<!-- table -->\n).*?(?=<!-- end -->)", re.DOTALL)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -71,3 +72,23 @@ def test_bodies(load: Load, tmp_path: Path) -> None:
     assert misses[-1] < 0.001 * misses[0]
     bodies.picture(tmp_path / "bodies.png", 1000)
     assert (tmp_path / "bodies.png").stat().st_size > 10000
+
+
+def test_tracer(load: Load, tmp_path: Path) -> None:
+    tracer = load("tracer")
+    assert tracer.check(6, 10, 2) < 1e-5
+    (result,) = tracer.run(6, 10, 1)
+    assert result.error < 1e-5
+    tracer.picture(tmp_path / "spheres.png", 12, 20, 2)
+    assert (tmp_path / "spheres.png").stat().st_size > 5000
+
+
+def test_tracer_forward_is_reverse(load: Load) -> None:
+    """The derivative of each pixel by one number, summed up, is that number's gradient."""
+    tracer = load("tracer")
+    scene = tracer.Scene("f64")
+    seed = np.random.default_rng(2).normal(size=(9, 16, 3))
+    gradient = scene.gradient(seed, 3)
+    for k in (9, 12, 26, 43):
+        forward = (seed * scene.derivative(k, 9, 16, 3)).sum()
+        assert forward == pytest.approx(gradient.flat[k], rel=1e-9)
