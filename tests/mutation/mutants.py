@@ -522,8 +522,8 @@ RULES: tuple[Edit, ...] = (
     E(
         "adjoints of In scalars are not handed out",
         "ad.function:_Reverse.hand_out",
-        "if g is not None:",
-        "if False:",
+        "if g is not None and",
+        "if False and",
         ("primitives",),
     ),
     E(
@@ -744,28 +744,28 @@ RULES: tuple[Edit, ...] = (
     # Calls.
     E(
         "adjoints of call operands are dropped",
-        "ad.calls:CallRules.call",
+        "ad.calls:CallRules.split_call",
         'env.add(x, self.b.load(adjoint, (), "adj"))',
         "pass",
         ("calls",),
     ),
     E(
         "the seed of a call is dropped",
-        "ad.calls:CallRules.call",
+        "ad.calls:CallRules.split_call",
         "env.get_or_zero(v) for v in op.outs",
         "self.b.number(0.0, v) for v in op.outs",
         ("calls",),
     ),
     E(
         "a callee hands out no scalar adjoints",
-        "ad.split:Splitter.make",
-        "sweep.b.accum(params[p].roots[0], (), adjoint)",
+        "ad.split:_handed_out",
+        "sweep.b.accum(parts.roots[0], (), adjoint)",
         "pass",
         ("calls",),
     ),
     E(
         "operands are stable although overwritten",
-        "ad.split:Splitter.halves",
+        "ad.split:Splitter.key",
         "sweep.reloads.operands.get(call, frozenset()) & frozenset(refs)",
         "frozenset(refs)",
         ("calls",),
@@ -779,7 +779,7 @@ RULES: tuple[Edit, ...] = (
     ),
     E(
         "aliased operands are taken as distinct",
-        "ad.split:Splitter.halves",
+        "ad.split:Splitter.key",
         "merged = len(set(at_site)) < len(at_site) and bool(touched)",
         "merged = False",
         ("aliasing",),
@@ -793,7 +793,7 @@ RULES: tuple[Edit, ...] = (
     ),
     E(
         "an overlaid operand is taken as plain memory",
-        "ad.split:Splitter.halves",
+        "ad.split:Splitter.key",
         "!= Layout()",
         "is None",
         ("recursive arrays",),
