@@ -16,7 +16,7 @@ from loma.backends.cache import Cache, key
 from loma.backends.cfamily import Dialect, Types
 from loma.backends.cfamily_facts import facts
 from loma.backends.cfamily_function import FunctionPrinter
-from loma.backends.cfamily_statements import Program
+from loma.backends.cfamily_statements import LINE_BITS, Program
 from loma.ir.analysis.clashes import clashes
 from loma.ir.layout import INDENT, Line, wrapped
 from loma.ir.names import Names
@@ -94,7 +94,7 @@ class _Unit:
         self._module = module
         self._plain = plain
         self._supply = Names(
-            C.taken | {"loma_last_error", "loma_take_error", "loma_error", "loma_file"}
+            C.taken | {"loma_last_error", "loma_take_error", "loma_error", "loma_files"}
         )
         structs = {name: self._global(name) for name in module.structs}
         self._public = {f.name: self._global(f.name) for f in module.functions.values()}
@@ -203,9 +203,11 @@ class _Unit:
         kinds = [
             t for t in Scalar if f"loma_push_{t.value}" in body or f"loma_pop_{t.value}" in body
         ]
-        quoted = self._module.file.replace("\\", "\\\\").replace('"', '\\"')
+        files = ", ".join(c_print.c_string(f) for f in self._program.files or [self._module.file])
         parts = [
-            f'static const char loma_file[] = "{quoted}";\n',
+            f"/* A line above bit {LINE_BITS} says in which file it is. */\n",
+            f"enum {{ LOMA_LINE = {LINE_BITS} }};\n",
+            f"static const char *const loma_files[] = {{{files}}};\n",
             *needed_parts(body),
         ]
         return "".join([*parts, *(push_pop(t.value, VALUE[t]) for t in kinds)])

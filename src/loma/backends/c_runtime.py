@@ -47,7 +47,8 @@ size_t loma_most_bytes(void)
 
 static _Noreturn void loma_trap(loma_context *ctx, const char *trap, int line, const char *message)
 {
-    error = (loma_error){trap, loma_file, line, message};
+    error = (loma_error){trap, loma_files[line >> LOMA_LINE], line & ((1 << LOMA_LINE) - 1),
+        message};
     longjmp(ctx->exit, 1);
 }
 

@@ -130,7 +130,7 @@ class FunctionPrinter(Statements):
     def _statements(self, block: T.Block) -> list[str]:
         out: list[str] = []
         for s in block:
-            self._line = s.span.line or self._line
+            self._line = self.program.site(s.span) or self._line
             self._undeclared = set()
             for v in self._declared.get(s, ()):
                 self._name(v, self._storage.hint(v))

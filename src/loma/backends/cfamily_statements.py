@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from loma.backends.c_print import c_string
 from loma.backends.cfamily import Dialect, Printer, Root, Types
 from loma.backends.cfamily_facts import Facts
+from loma.diagnostics import Span
 from loma.ir import imperative as T
 from loma.ir.coalesce import Storage, declarations, ordered
 from loma.ir.layout import INDENT
@@ -20,12 +21,17 @@ from loma.ir.shown import size_bound
 from loma.ir.types import ArrayType, Ref, Scalar, StructType, TapeType
 from loma.ir.unssa import Style, imperative
 
+LINE_BITS: Final = 20
 STYLE = Style(plain_bounds=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A module with what is known of it; `called` is the identifier of each function."""
+    """A module with what is known of it; `called` is the identifier of each function.
+
+    A place in the source is one number: the line, and above it which of `files` it is in, the
+    module's own being the first. Files are added as their lines are met.
+    """
 
     module: Module
     facts: Facts
@@ -33,6 +39,22 @@ class Program:
     types: Types
     called: Mapping[str, str]
     strict: bool
+    files: list[str] = field(default_factory=list)
+
+    def site(self, span: Span) -> int:
+        """The place where something begins; 0 if it is nowhere."""
+        if not span.line:
+            return 0
+        if not self.files:
+            self.files.append(self.module.file)
+        if span.file not in self.files:
+            self.files.append(span.file)
+        return self.files.index(span.file) << LINE_BITS | span.line
+
+    def place(self, site: int) -> tuple[str, int]:
+        """The file and the line of a place."""
+        files = self.files or [self.module.file]
+        return files[site >> LINE_BITS], site & (1 << LINE_BITS) - 1
 
 
 class Statements:
@@ -53,7 +75,7 @@ class Statements:
             }
         )
         self._names: dict[Var, str] = {}
-        self._line = f.span.line
+        self._line = program.site(f.span)
         self._body = imperative(f, program.module, STYLE)
         self._storage = Storage(f.params, self._body)
         self._declared = declarations(self._body, self._storage)
@@ -125,7 +147,7 @@ class Statements:
         if s.text and not s.message:
             return self._told(s)
         fails = self._show.of(T.Operation(A.NOT, (s.cond,), Scalar.BOOL))
-        message = json.dumps(s.message or s.trap.value)
+        message = c_string(s.message or s.trap.value)
         return [
             f"if ({fails})",
             f'{INDENT}loma_trap(ctx, "{s.trap.name}", {self._line}, {message});',

@@ -7,6 +7,7 @@ up, the thread stops, and the host runs the kernel again with more.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from loma.backends.cfamily import Root
@@ -27,6 +28,7 @@ class Stop:
     """Why a thread stops itself: entry number n of a program is error number n + 1 of a launch."""
 
     trap: Trap
+    file: str
     line: int
     message: str
 
@@ -134,11 +136,15 @@ class ThreadPrinter(FunctionPrinter):
 
     stopped = "ctx->stopped"
 
+    def _reason(self, trap: Trap, message: str) -> tuple[int, str]:
+        """The error number of a reason to stop, and what a comment may say of it."""
+        stop = Stop(trap, *self.program.place(self._line), message)
+        return self._stops.number(stop), re.sub(r"[^\w ,.:-]", "", message, flags=re.ASCII)
+
     def _assert(self, s: T.Assert) -> list[str]:
         fails = self._show.of(T.Operation(A.NOT, (s.cond,), Scalar.BOOL))
-        number = self._stops.number(Stop(s.trap, self._line, s.message or s.trap.value))
-        why = f"/* {s.message or s.trap.value} */"
-        return [f"if ({fails}) {{", f"{INDENT}{self._stop(number)} {why}",
+        number, why = self._reason(s.trap, s.message or s.trap.value)
+        return [f"if ({fails}) {{", f"{INDENT}{self._stop(number)} /* {why} */",
                 f"{INDENT}{self._leave()}", "}"]
 
     def _stop(self, number: int) -> str:
@@ -150,7 +156,7 @@ class ThreadPrinter(FunctionPrinter):
         return f"if (!loma_push_{kind}({given}))\n{INDENT}{self._leave()}"
 
     def _pop(self, tape: T.Place, v: Var) -> str:
-        number = self._stops.number(Stop(Trap.INDEX, self._line, "pop from an empty tape"))
+        number, _ = self._reason(Trap.INDEX, "pop from an empty tape")
         given = f"ctx, {self._show.address(tape)}, {number}"
         kind = v.scalar.value
         return f"{self._called(v)} = loma_pop_{kind}({given});\n" + "\n".join(self._stopped())

@@ -126,7 +126,7 @@ class Launcher:
             self._grow(name, error)
         if error > 0:
             stop = self.text.stops[error - 1]
-            raise RunError(stop.trap.name, stop.message, self.file, stop.line)
+            raise RunError(stop.trap.name, stop.message, stop.file, stop.line)
 
     def _copies(
         self, kernel: KernelFacts, arguments: Sequence[Argument]

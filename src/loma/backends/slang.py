@@ -16,7 +16,7 @@ from loma.backends.cfamily_facts import facts
 from loma.backends.cfamily_statements import Program
 from loma.backends.device import DeviceText, KernelFacts, holds_pointer
 from loma.backends.device import refusal as device_refusal
-from loma.backends.device_function import Stop, Stops, ThreadPrinter
+from loma.backends.device_function import Stops, ThreadPrinter
 from loma.backends.slang_runtime import OPENING, WORDS, runtime
 from loma.ir import imperative as T
 from loma.ir.kernel import Kernel
@@ -225,7 +225,7 @@ class _Entry(ThreadPrinter):
         return f"if (!loma_push_{kind}({given}))\n{INDENT}{self._leave()}"
 
     def _pop(self, tape: T.Place, v: Var) -> str:
-        number = self._stops.number(Stop(Trap.INDEX, self._line, "pop from an empty tape"))
+        number, _ = self._reason(Trap.INDEX, "pop from an empty tape")
         given = f"ctx, _words, _error, {self._show.place(tape)[0]}, {number}"
         popped = f"{self._called(v)} = loma_pop_{v.scalar.value}({given});\n"
         return popped + "\n".join(self._stopped())
