@@ -1,4 +1,4 @@
-"""E09xx: reductions and parallel loops."""
+"""E17xx: reductions and parallel loops."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def reduction_form(span: Span, what: str) -> Finding:
         def f(x : In[Array[float]], n : In[int]) -> float:
             return sum(x[i] for i in range(n) if i > 2)
     """
-    return finding("E0901", f"a reduction {what}", span, help=FORM)
+    return finding("E1701", f"a reduction {what}", span, help=FORM)
 
 
 def reduced(span: Span, kind: str, found: str) -> Finding:
@@ -37,7 +37,7 @@ def reduced(span: Span, kind: str, found: str) -> Finding:
             s = sum(v[i] for i in range(n))
             return s.x
     """
-    return finding("E0902", f"`{kind}` takes numbers", span, f"this is `{found}`",
+    return finding("E1702", f"`{kind}` takes numbers", span, f"this is `{found}`",
                    "reduce a member or an element")
 
 
@@ -54,7 +54,7 @@ def shared_written(span: Span, name: str, kind: str) -> Finding:
             return s
     """
     adds = f"add to it with `atomic_add({name}, ...)`, or write `sum(... for i in range(n))`"
-    return finding("E0903", f"all rounds of this parallel loop share `{name}`", span,
+    return finding("E1703", f"all rounds of this parallel loop share `{name}`", span,
                    f"it is one `{kind}` from outside of the loop",
                    adds if kind in NUMBERS else "declare it inside the loop, or use an array")
 
@@ -70,7 +70,7 @@ def left(span: Span, word: str) -> Finding:
                     break
                 y[i] = sqrt(x[i])
     """
-    return finding("E0904", f"`{word}` leaves a parallel loop", span,
+    return finding("E1704", f"`{word}` leaves a parallel loop", span,
                    "all of its rounds run, in no order",
                    "use `range` for a loop that ends early, or `continue` to end a round")
 
@@ -87,7 +87,7 @@ def launch_form(span: Span, kernel: str) -> Finding:
         def f(a : Out[Array[float]], n : In[int]) -> float:
             return k[n](a)
     """
-    return finding("E0905", "this is not how a kernel is launched", span,
+    return finding("E1705", "this is not how a kernel is launched", span,
                    help=f"write `{kernel}[n](...)`, with `n` threads, on a line of its own")
 
 
@@ -102,5 +102,5 @@ def not_a_kernel(span: Span, name: str) -> Finding:
         def f(a : Out[Array[float]], n : In[int]):
             g[n](a)
     """
-    return finding("E0906", f"`{name}` is not a kernel", span,
+    return finding("E1706", f"`{name}` is not a kernel", span,
                    help=f"mark it with `@simd`, or call it, `{name}(...)`")
