@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from loma.diagnostics import Span
@@ -24,6 +25,7 @@ from loma.frontend.codes import flow as codes
 from loma.frontend.codes import parallel as parallel_codes
 from loma.frontend.codes import types as type_codes
 from loma.frontend.flow import assigned_by, check_reachable, falls_through
+from loma.ir.names import BUILTIN
 from loma.ir.nodes import Argument, Signature
 from loma.ir.types import BOOL, I32, I64, TAPE, ArrayType, Scalar, Type
 
@@ -312,6 +314,7 @@ class FunctionChecker(StackChecker):
         if e.function in self.context.signatures:
             done = self.user_call(e, statement=True)
             return None if done is None else typed.CallStmt(done, span=span)
+        e = replace(e, function=e.function.removeprefix(BUILTIN))
         if e.function == "atomic_add":
             return self._atomic_add(e, span)
         if e.function in STATEMENTS:

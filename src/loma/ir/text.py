@@ -209,7 +209,7 @@ class _Printer:
             case T.Assign(place, value) | T.Bind(place, value):
                 return f"{show.place(place)} = {show.of(value)}"
             case T.Add(place, value) if self._atomic:
-                return f"atomic_add({show.place(place)}, {show.of(value)})"
+                return f"{show.builtin('atomic_add')}({show.place(place)}, {show.of(value)})"
             case T.Add(place, value):
                 where = show.place(place)
                 return f"{where} = {where} + {show.of(value, A.ADD.precedence + 1)}"
@@ -218,9 +218,11 @@ class _Printer:
             case T.Hold():
                 return self._hold(s)
             case T.Push(tape, values):
-                return f"push({', '.join([show.place(tape), *map(show.of, values)])})"
+                given = ", ".join([show.place(tape), *map(show.of, values)])
+                return f"{show.builtin('push')}({given})"
             case T.Pop(tape, targets):
-                return f"pop({', '.join([show.place(tape), *map(self._called, targets)])})"
+                given = ", ".join([show.place(tape), *map(self._called, targets)])
+                return f"{show.builtin('pop')}({given})"
             case T.Assert():
                 return self._assert(s)
             case T.Print(text):
@@ -334,7 +336,8 @@ class _Printer:
     def _threads(self, s: T.Threads) -> list[Line]:
         if self._f.signature.simd:
             name = self._name(s.index, s.index.name)
-            return [Line(f"{name} : int = thread_id()", s.span), *self._block(s.body)]
+            value = f"{self._expr.builtin('thread_id')}()"
+            return [Line(f"{name} : int = {value}", s.span), *self._block(s.body)]
         sums = [
             Line(f"{self._called(v)} : {self._type(v.scalar)} = 0.0", s.span) for v, _ in s.sums
         ]

@@ -92,7 +92,11 @@ class Expressions:
         return f"{text}[{start}:{stop}]"
 
     def _flat(self, text: str) -> str:
-        return f"{BUILTIN * ('flat' in self.taken)}flat({text})"
+        return f"{self.builtin('flat')}({text})"
+
+    def builtin(self, name: str) -> str:
+        """What a builtin is called where the program may have taken its name."""
+        return BUILTIN * (name in self.taken) + name
 
     def call(self, function: str, args: tuple[Expr, ...]) -> str:
         """A call."""
@@ -119,8 +123,8 @@ class Expressions:
         if e.prim is A.SELECT:
             args = (e.args[0], *args)
         if not e.prim.symbol:
-            own = e.prim.name in self.taken
-            return self.call(BUILTIN * own + e.prim.name, args), ATOM
+            name = e.prim.spelling.get("loma", e.prim.name)
+            return self.call(self.builtin(name), args), ATOM
         level = e.prim.precedence
         if e.prim.arity == 1:
             space = " " if e.prim.symbol.isalpha() else ""

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from loma.ir.prims.record import Meaning
 
 
-def _plain(name: str, meaning: Meaning, cost: int = 20) -> Prim:
-    """The C library's function of that name."""
+def _plain(name: str, meaning: Meaning, cost: int = 20, loma: str = "") -> Prim:
+    """The C library's function of that name; `loma` is the builtin that printed text shows."""
     return Prim(
         f"{name}_libm",
         1,
@@ -32,11 +32,11 @@ def _plain(name: str, meaning: Meaning, cost: int = 20) -> Prim:
         Result.SAME,
         meaning,
         cost=cost,
-        spelling={"c": name, "llvm": name},
+        spelling={"c": name, "llvm": name, "loma": loma or name},
     )
 
 
-FABS: Final[Prim] = _plain("fabs", magnitude, cost=1)
+FABS: Final[Prim] = _plain("fabs", magnitude, cost=1, loma="abs")
 CBRT_LIBM: Final[Prim] = _plain("cbrt", smooth(math.cbrt, complex_cbrt))
 LOG10_LIBM: Final[Prim] = _plain("log10", smooth(math.log10, lambda z: z, pole=0.0))
 ERFC_LIBM: Final[Prim] = _plain("erfc", smooth(math.erfc, lambda z: z))
