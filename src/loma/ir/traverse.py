@@ -138,6 +138,9 @@ def bound(region: Region) -> set[Var]:
 def free(region: Region) -> dict[Var, None]:
     """The variables that a region reads and does not bind, in order of first use (keys of a
     dict).
+
+    This is the fast one, for a region in which each variable is bound once, as in every function.
+    Reverse code binds primal variables again while it is made: `analysis.scope` is for that.
     """
     inside = bound(region)
     return {v: None for v in reads(region) if v not in inside}
