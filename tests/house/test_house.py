@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,12 @@ def test_module_state_is_final(path: Path) -> None:
 def test_no_function_changes_module_state(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         assert not isinstance(node, ast.Global), f"{path.name}:{node.lineno}: global statement"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_exception_has_a_reason(path: Path) -> None:
+    """`# noqa: CODE - reason`; the usual one is `one dispatch`, a function that is one `match`."""
+    assert not re.findall(r".*# noqa(?!: [A-Z0-9, ]+ - \w).*", path.read_text())
 
 
 @pytest.mark.parametrize(

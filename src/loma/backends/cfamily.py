@@ -249,7 +249,7 @@ class Printer:
             return f"INT{8 * type.bytes}_MIN", ATOM
         return f"{value}{suffix}", UNARY if value < 0 else ATOM
 
-    def _operation(self, e: Operation) -> tuple[str, int]:  # noqa: C901
+    def _operation(self, e: Operation) -> tuple[str, int]:  # noqa: C901 - one dispatch
         match e.prim:
             case A.CAST:
                 return self._cast(e.args[0], e.type)

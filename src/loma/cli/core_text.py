@@ -134,7 +134,7 @@ class _Printer:
             shown[offset + k] += f" = {self.operand(x)}"
         return f"{label} ({', '.join(shown)}):"
 
-    def simple(self, op: Op) -> str:  # noqa: C901
+    def simple(self, op: Op) -> str:  # noqa: C901 - one dispatch
         """An operation without regions."""
         match op:
             case Apply(prim, args, out):

@@ -20,8 +20,8 @@ class DemoError(Exception):
 def require_packages() -> None:
     """Raises if the packages of the extra `demo` are missing."""
     try:
-        import matplotlib  # noqa: F401
-        import PIL  # noqa: F401
+        import matplotlib  # noqa: F401 - only whether it is there
+        import PIL  # noqa: F401 - the same
     except ImportError as missing:
         raise DemoError(
             f"the demo needs the package {missing.name}: install `loma-lang[demo]`") from missing

@@ -48,7 +48,7 @@ class ExpressionChecker(ABC):
         """Collects a finding."""
         self.context.findings.append(finding)
 
-    def expr(self, e: surface.Expr) -> typed.Expr | None:  # noqa: C901
+    def expr(self, e: surface.Expr) -> typed.Expr | None:  # noqa: C901 - one dispatch
         """The typed expression; literals may still be weak."""
         match e:
             case surface.Number(value):

@@ -142,7 +142,7 @@ def leaf(t: Type) -> Type:
     return t
 
 
-def collect(  # noqa: C901
+def collect(  # noqa: C901 - one dispatch
     formal: surface.TypeExpr | None, actual: Type | None, types: Types,
     found: Callable[[str, Type], None],
 ) -> None:

@@ -95,7 +95,7 @@ class FunctionChecker(StackChecker):
         self.hide(visible)
         return done
 
-    def stmt(self, s: surface.Stmt) -> typed.Stmt | None:  # noqa: C901
+    def stmt(self, s: surface.Stmt) -> typed.Stmt | None:  # noqa: C901 - one dispatch
         """The typed statement; None once it has been reported."""
         match s:
             case surface.Declare():

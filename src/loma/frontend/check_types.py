@@ -103,7 +103,7 @@ class Types:
                     todo += self.members(name).values()
         return dict(self.table)
 
-    def resolve(self, e: surface.TypeExpr) -> Type | None:  # noqa: C901
+    def resolve(self, e: surface.TypeExpr) -> Type | None:  # noqa: C901 - one dispatch
         """The type that an annotation means; None once it has been reported."""
         match e:
             case surface.NamedType(name):

@@ -16,7 +16,7 @@ def expr_text(e: T.Expr, level: int = 0) -> str:
     return f"({text})" if binding < level else text
 
 
-def _bound(e: T.Expr) -> tuple[str, int]:  # noqa: C901
+def _bound(e: T.Expr) -> tuple[str, int]:  # noqa: C901 - one dispatch
     match e:
         case T.Literal(value, type):
             return shown(value, type if type.is_float else Scalar.I64), ATOM

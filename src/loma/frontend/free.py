@@ -13,7 +13,7 @@ def names_in(f: surface.Function | surface.Lambda) -> Iterator[str]:
     yield from dict.fromkeys(_free(f))
 
 
-def _free(part: object) -> Iterator[str]:  # noqa: C901
+def _free(part: object) -> Iterator[str]:  # noqa: C901 - one dispatch
     match part:
         case surface.Lambda(params, body):
             yield from _without(_free(body), params)
@@ -41,7 +41,7 @@ def _without(names: Iterable[str], own: Iterable[str]) -> Iterator[str]:
     return (n for n in names if n not in hidden)
 
 
-def _bound(part: object) -> Iterator[str]:  # noqa: C901
+def _bound(part: object) -> Iterator[str]:  # noqa: C901 - one dispatch
     """The variables that statements make."""
     match part:
         case tuple():

@@ -99,7 +99,7 @@ class Expressions:
             case _:
                 raise AssertionError(f"not a leaf: {e}")
 
-    def _combine(self, e: Expr, first: Operand, name: str) -> Operand:  # noqa: C901
+    def _combine(self, e: Expr, first: Operand, name: str) -> Operand:  # noqa: C901 - one dispatch
         match e:
             case Apply(prim, args):
                 operands = (first, *(self.value(a) for a in args[1:]))
@@ -281,7 +281,7 @@ class Expressions:
 
     # Copies.
 
-    def copy(self, target: Place, source: Place) -> None:  # noqa: C901
+    def copy(self, target: Place, source: Place) -> None:  # noqa: C901 - one dispatch
         """Copies whatever is at a place: scalars and inline arrays by value, pointers shared."""
         (to, to_path), (of, of_path) = target, source
         kind = place_type(of.content, of_path, self.b.structs)

@@ -56,7 +56,7 @@ def nested(s: Stmt) -> tuple[tuple[Stmt, ...], ...]:
             return ()
 
 
-def expressions(s: Stmt) -> tuple[Expr, ...]:  # noqa: C901
+def expressions(s: Stmt) -> tuple[Expr, ...]:  # noqa: C901 - one dispatch
     """The expressions directly in a statement (not those of its blocks), in order of evaluation."""
     match s:
         case Declare():

@@ -139,7 +139,7 @@ class Statements(Calls):
 
     # Statements.
 
-    def statement(self, s: Stmt, exits: Exits) -> None:  # noqa: C901, PLR0915
+    def statement(self, s: Stmt, exits: Exits) -> None:  # noqa: C901, PLR0915 - one dispatch
         """Lowers one statement."""
         self.b.span = s.span
         match s:

@@ -130,7 +130,7 @@ class Frame:
         if self.world.steps_left < 0:
             raise OutOfSteps(f"{self.world.file}:{span.line}")
 
-    def statement(self, s: T.Stmt) -> Leave | None:  # noqa: C901, PLR0915
+    def statement(self, s: T.Stmt) -> Leave | None:  # noqa: C901, PLR0915 - one dispatch
         """Runs one statement."""
         match s:
             case T.Declare():
@@ -307,7 +307,7 @@ class Frame:
         """The value of an int expression."""
         return int(self.scalar(e))  # type: ignore[arg-type]
 
-    def scalar(self, e: T.Expr) -> Value:  # noqa: C901
+    def scalar(self, e: T.Expr) -> Value:  # noqa: C901 - one dispatch
         """The value of an expression of scalar type."""
         match e:
             case T.Literal(value, type):

@@ -157,7 +157,7 @@ def overwrite(target: Memory, source: Memory, t: Type, structs: Structs) -> None
             raise AssertionError("a tape is never assigned")
 
 
-def float_cells(  # noqa: C901
+def float_cells(  # noqa: C901 - one dispatch
     m: Memory | None, t: Type, structs: Structs
 ) -> Iterator[tuple[Steps, Cell]]:
     """Every float in memory, with the path that leads to it."""

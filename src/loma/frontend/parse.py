@@ -179,7 +179,7 @@ class Parser(ClassParser):
         finally:
             self.depth -= 1
 
-    def stmt(self, node: ast.stmt) -> tuple[surface.Stmt, ...]:  # noqa: C901
+    def stmt(self, node: ast.stmt) -> tuple[surface.Stmt, ...]:  # noqa: C901 - one dispatch
         """One statement, or none for `pass`."""
         span = self.span(node)
         match node:

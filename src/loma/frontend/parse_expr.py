@@ -113,7 +113,7 @@ class ExpressionParser:
         finally:
             self.depth -= 1
 
-    def _expr(self, node: ast.expr) -> surface.Expr:  # noqa: C901
+    def _expr(self, node: ast.expr) -> surface.Expr:  # noqa: C901 - one dispatch
         match node:
             case ast.Name(name) if name in self.constants:
                 return surface.Number(self.constants[name].value, span=self.span(node))
@@ -295,7 +295,7 @@ class ExpressionParser:
         finally:
             self.depth -= 1
 
-    def _type(self, node: ast.expr, span: Span) -> surface.TypeExpr:  # noqa: C901
+    def _type(self, node: ast.expr, span: Span) -> surface.TypeExpr:  # noqa: C901 - one dispatch
         match node:
             case ast.Name(("In" | "Out" | "InOut") as name):
                 self.report(codes.misplaced_direction(span, name))

@@ -133,7 +133,7 @@ class Storage:
         for s in reversed(block):
             self._stmt(s, live)
 
-    def _stmt(self, s: Stmt, live: set[Var]) -> None:  # noqa: C901
+    def _stmt(self, s: Stmt, live: set[Var]) -> None:  # noqa: C901 - one dispatch
         match s:
             case Copy():
                 self._copy(s, live)

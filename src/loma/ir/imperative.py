@@ -254,7 +254,7 @@ def targets(s: Stmt) -> tuple[Var, ...]:
             return ()
 
 
-def expressions(s: Stmt) -> tuple[Expr, ...]:  # noqa: C901
+def expressions(s: Stmt) -> tuple[Expr, ...]:  # noqa: C901 - one dispatch
     """The expressions that a statement evaluates itself; a loop's test is among them."""
     match s:
         case Let():

@@ -57,7 +57,7 @@ class Compiled(Slots):
 
         return run
 
-    def op(self, op: core.Op) -> Step:  # noqa: C901
+    def op(self, op: core.Op) -> Step:  # noqa: C901 - one dispatch
         """The code of one operation."""
         match op:
             case core.Apply():

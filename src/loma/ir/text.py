@@ -203,7 +203,7 @@ class _Printer:
             out.append(self._set(v, e, s.span))
         return out
 
-    def _simple(self, s: T.Stmt) -> str:  # noqa: C901
+    def _simple(self, s: T.Stmt) -> str:  # noqa: C901 - one dispatch
         show = self._expr
         match s:
             case T.Assign(place, value) | T.Bind(place, value):

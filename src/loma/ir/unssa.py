@@ -232,7 +232,7 @@ class _Unssa:
 
     # Operations.
 
-    def _op(self, op: Op) -> None:  # noqa: C901, PLR0915
+    def _op(self, op: Op) -> None:  # noqa: C901, PLR0915 - one dispatch
         match op:
             case Apply(prim, args, out):
                 taken = [self._take(x) for x in args]
@@ -261,7 +261,7 @@ class _Unssa:
             case _:
                 self._emit(self._simple(op), self._effects.op(op))
 
-    def _simple(self, op: Simple) -> T.Stmt:  # noqa: C901
+    def _simple(self, op: Simple) -> T.Stmt:  # noqa: C901 - one dispatch
         span = op.span
         match op:
             case Store(root, path, value):

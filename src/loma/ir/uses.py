@@ -98,7 +98,7 @@ class Uses:
         for op in reversed(region.ops):
             self._op(op, region)
 
-    def _op(self, op: Op, region: Region) -> None:  # noqa: C901
+    def _op(self, op: Op, region: Region) -> None:  # noqa: C901 - one dispatch
         match op:
             case View() | Window() | LoadRef() if op.out in self.views:
                 return

@@ -191,7 +191,7 @@ class Verifier:
 
     # Operations.
 
-    def op(self, op: Op) -> None:  # noqa: C901, PLR0915
+    def op(self, op: Op) -> None:  # noqa: C901, PLR0915 - one dispatch
         """Checks one operation and binds its results."""
         match op:
             case core.Apply():

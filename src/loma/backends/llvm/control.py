@@ -54,7 +54,7 @@ def region(code: Code, body: Region) -> list[str]:
     return yields
 
 
-def operation(code: Code, op: Op) -> None:  # noqa: C901, PLR0915 (one dispatch match)
+def operation(code: Code, op: Op) -> None:  # noqa: C901, PLR0915 - one dispatch
     """Emits one operation."""
     match op:
         case Apply():

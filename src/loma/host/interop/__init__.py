@@ -48,5 +48,5 @@ def _inside(x: object) -> Iterable[object]:
 
 def opaque(fn: F) -> F:
     """Marks a method that `torch.compile` shall call, not look into."""
-    setattr(fn, "_torchdynamo_disable", True)  # noqa: B010
+    setattr(fn, "_torchdynamo_disable", True)  # noqa: B010 - no declared attribute of a function
     return fn
