@@ -10,7 +10,7 @@ from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check_fits import cheapest
 from loma.frontend.check_sizes import Sized
-from loma.frontend.check_stacks import operand, paired, takes_store
+from loma.frontend.check_stacks import operand, paired
 from loma.frontend.check_tuples import element
 from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import constructs as construct_codes
@@ -63,7 +63,8 @@ class MethodChecker(Sized):
     def method_call(self, e: surface.MethodCall, use: str = "value") -> typed.Expr | None:
         """A call of a method: on a value, or on a class with the value as its first operand.
 
-        `use`: as a `value`, as the `whole` of a right side, or as a `statement`.
+        `use`: as a `value`, as the `whole` of a right side, or as a `statement`; the last two may
+        write operands.
         """
         for k in e.keywords:
             self.report(syntax_codes.keyword_operand(k.span, k.name))
@@ -88,9 +89,7 @@ class MethodChecker(Sized):
         function = self._only(e, f"`{name}.{e.name}`", candidates, values)
         if function is None:
             return None
-        stored = use == "whole" and takes_store(self.context.signatures.get(function))
-        statement = stored or use == "statement"
-        done = self._called(call, function, known, statement)
+        done = self._called(call, function, known, use != "value")
         if done is not None and done.type is None and use != "statement":
             self.report(call_codes.no_value(call))
             return None
