@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -19,6 +18,7 @@ from loma.cli.screen import screen, show_code
 from loma.diagnostics import CompileError, Span, source_lines
 from loma.frontend import typed
 from loma.frontend.lower import lower
+from loma.host.generated import ASM_START, LLVM_START, cut
 from loma.host.modules import named_structs
 from loma.host.requests import names, request_of, requested, sliced
 from loma.ir import text
@@ -247,22 +247,3 @@ def noted(span: Span, lines: list[str], main: str) -> str:
         return ""
     place = str(span.line) if span.file == main else f"{Path(span.file).name}:{span.line}"
     return f"# {place}: {lines[span.line - 1].strip()}"
-
-
-LLVM_START: Final = r"^define [^@]*@\"?loma_[fx]_{name}\"?\("
-ASM_START: Final = r"^\"?_?loma_[fx]_{name}\"?:"
-
-
-def cut(code: str, start: str, end: str, name: str) -> str:
-    """The parts of generated code that belong to a function."""
-    begins = re.compile(start.format(name=re.escape(name)))
-    out: list[str] = []
-    inside = False
-    for line in code.split("\n"):
-        inside = inside or bool(begins.match(line))
-        if inside:
-            out.append(line)
-            if line.startswith(end):
-                inside = False
-                out.append("")
-    return "\n".join(out)

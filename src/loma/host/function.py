@@ -116,6 +116,11 @@ class Function:
             return f"<loma generic {kind} {self.name}>"
         return f"<loma {kind} {shown(self.name, self.signature)}>"
 
+    def _repr_html_(self) -> str:
+        from loma.host.notebook import as_html
+
+        return as_html(self)
+
     def __get__(self, instance: object, owner: type | None = None) -> Function:
         return self
 
