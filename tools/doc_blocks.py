@@ -9,7 +9,8 @@
     ```console                 `$ loma ...` lines, each with what it writes
     ```python                  executed with `lib` and `structs`, the program above, compiled
 
-`python tools/doc_blocks.py` writes the printed, shown and console blocks anew.
+`python tools/doc_blocks.py` writes the printed, shown and console blocks anew, then the reference of
+the Python API and the notebooks.
 """
 
 from __future__ import annotations
@@ -121,3 +122,5 @@ def shown(program: str) -> str:
 if __name__ == "__main__":
     for path in documents():
         path.write_text(refreshed(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for tool in ("api_reference", "notebooks"):
+        subprocess.run([sys.executable, Path(__file__).parent / f"{tool}.py"], check=True)

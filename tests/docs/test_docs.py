@@ -19,7 +19,8 @@ from loma import driver
 from loma.diagnostics import UserError
 from loma.host.course import compile
 
-TOOLS = Path(__file__).parent.parent.parent / "tools"
+ROOT = Path(__file__).parent.parent.parent
+TOOLS = ROOT / "tools"
 NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|nan)\b")
 
 
@@ -101,6 +102,20 @@ def test_error_index_is_current() -> None:
     """`python tools/error_index.py` would change nothing."""
     made = tool("error_index")
     assert made.TARGET.read_text(encoding="utf-8") == made.text()
+
+
+def test_api_reference_is_current() -> None:
+    """`python tools/api_reference.py` would change nothing."""
+    made = tool("api_reference")
+    assert made.TARGET.read_text(encoding="utf-8") == made.text()
+
+
+def test_every_page_has_its_place_on_the_site() -> None:
+    """The navigation names every page, and every tutorial."""
+    placed = re.findall(r"^ +- .*: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    pages = [p.name for p in (ROOT / "docs").glob("*.md")]
+    pages += [f"tutorials/{p.stem}.md" for p in (ROOT / "docs" / "tutorials").glob("*.ipynb")]
+    assert sorted(placed) == sorted(pages)
 
 
 def test_links_lead_somewhere() -> None:
