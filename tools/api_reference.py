@@ -17,8 +17,8 @@ from loma.ir.prims import FUNCTIONS
 TARGET = Path(__file__).parent.parent / "docs" / "api.md"
 HEAD = """# Python API
 
-Everything here is a name of the package `loma`. `python tools/api_reference.py` makes this page from
-the docstrings.
+Everything here is a name of the package `loma`. `python tools/api_reference.py` makes this page
+from the docstrings.
 """
 SECTIONS = {
     "Programs": ("function", "kernel", "simd", "load", "compile", "Function"),

@@ -9,8 +9,8 @@
     ```console                 `$ loma ...` lines, each with what it writes
     ```python                  executed with `lib` and `structs`, the program above, compiled
 
-`python tools/doc_blocks.py` writes the printed, shown and console blocks anew, then the reference of
-the Python API and the notebooks.
+`python tools/doc_blocks.py` writes the printed, shown and console blocks anew, then the reference
+of the Python API and the notebooks.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class Function:
         kind = "kernel" if self.is_kernel else "function"
         if self.program.template is not None:
             return f"<loma generic {kind} {self.name}>"
-        return f"<loma {kind} {shown(self.name, self.signature)}>"
+        return f"<loma {kind} {signature_text(self.name, self.signature, F64, ': ')}>"
 
     def _repr_html_(self) -> str:
         from loma.host.notebook import as_html
@@ -329,11 +329,6 @@ class Launch:
     def __call__(self, *args: Value, **kwargs: Value) -> Value:
         """Runs the kernel."""
         return self.function.launch(self.threads, args, kwargs)
-
-
-def shown(name: str, signature: Signature, float_type: Scalar = F64) -> str:
-    """A function's head as loma text."""
-    return signature_text(name, signature, float_type, ": ")
 
 
 # The ways to make one.
