@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from loma.ir.analysis.alias import same
 from loma.ir.nodes import For, Function, If, Module, Op, Operand, Region, Var, While
+from loma.opt.dce import only
 from loma.opt.rewrite import Rewriter
 
 T = TypeVar("T")
@@ -43,9 +44,9 @@ class _Carried(Rewriter):
                 self.subst[v] = x
         if not all(keep):
             then, orelse = (
-                replace(r, yields=_only(r.yields, keep)) for r in (new.then, new.orelse)
+                replace(r, yields=only(r.yields, keep)) for r in (new.then, new.orelse)
             )
-            new = replace(new, then=then, orelse=orelse, outs=_only(new.outs, keep))
+            new = replace(new, then=then, orelse=orelse, outs=only(new.outs, keep))
         self.emit(new)
 
     def counted(self, op: For) -> None:
@@ -53,12 +54,12 @@ class _Carried(Rewriter):
         if not all(keep):
             self.bind_invariant(op.inits, keep, (op.body.args[1:], op.outs))
             body = op.body
-            args = (body.args[0], *_only(body.args[1:], keep))
+            args = (body.args[0], *only(body.args[1:], keep))
             op = replace(
                 op,
-                inits=_only(op.inits, keep),
-                outs=_only(op.outs, keep),
-                body=Region(args, body.ops, _only(body.yields, keep)),
+                inits=only(op.inits, keep),
+                outs=only(op.outs, keep),
+                body=Region(args, body.ops, only(body.yields, keep)),
             )
         self.emit(self.nested(op))
 
@@ -69,10 +70,10 @@ class _Carried(Rewriter):
             body = op.body
             op = replace(
                 op,
-                inits=_only(op.inits, keep),
-                outs=_only(op.outs, keep),
-                cond=replace(op.cond, args=_only(op.cond.args, keep)),
-                body=Region(_only(body.args, keep), body.ops, _only(body.yields, keep)),
+                inits=only(op.inits, keep),
+                outs=only(op.outs, keep),
+                cond=replace(op.cond, args=only(op.cond.args, keep)),
+                body=Region(only(body.args, keep), body.ops, only(body.yields, keep)),
             )
         self.emit(self.nested(op))
 
@@ -97,7 +98,3 @@ class _Carried(Rewriter):
             if not keep[k]:
                 for vs in names:
                     self.subst[vs[k]] = init
-
-
-def _only(xs: tuple[T, ...], keep: list[bool]) -> tuple[T, ...]:
-    return tuple(x for x, k in zip(xs, keep, strict=True) if k)

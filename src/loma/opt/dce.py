@@ -207,7 +207,7 @@ class _Liveness:
 
 def _fewer(op: If | For | While | Parallel, keep: list[bool]) -> Op:
     """A control operation with only some of its results."""
-    outs = _only(op.outs, keep)
+    outs = only(op.outs, keep)
     match op:
         case If(_, then, orelse):
             return replace(
@@ -215,22 +215,23 @@ def _fewer(op: If | For | While | Parallel, keep: list[bool]) -> Op:
             )
         case For(_, _, _, inits, body):
             body = _carrying(body, [True, *keep], keep)
-            return replace(op, inits=_only(inits, keep), outs=outs, body=body)
+            return replace(op, inits=only(inits, keep), outs=outs, body=body)
         case While(inits, cond, body):
-            cond = replace(cond, args=_only(cond.args, keep))
+            cond = replace(cond, args=only(cond.args, keep))
             body = _carrying(body, keep, keep)
-            return replace(op, inits=_only(inits, keep), outs=outs, cond=cond, body=body)
+            return replace(op, inits=only(inits, keep), outs=outs, cond=cond, body=body)
         case Parallel(_, body):
             return replace(op, body=_yielding(body, keep), outs=outs)
 
 
-def _only(xs: tuple[T, ...], keep: list[bool]) -> tuple[T, ...]:
+def only(xs: tuple[T, ...], keep: list[bool]) -> tuple[T, ...]:
+    """The members that are kept."""
     return tuple(x for x, k in zip(xs, keep, strict=True) if k)
 
 
 def _yielding(region: Region, keep: list[bool]) -> Region:
-    return replace(region, yields=_only(region.yields, keep))
+    return replace(region, yields=only(region.yields, keep))
 
 
 def _carrying(region: Region, args: list[bool], yields: list[bool]) -> Region:
-    return Region(_only(region.args, args), region.ops, _only(region.yields, yields))
+    return Region(only(region.args, args), region.ops, only(region.yields, yields))

@@ -35,6 +35,7 @@ from loma.ir.nodes import (
 )
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import bound, clone_op
+from loma.ir.traverse import value as operand_under
 from loma.ir.types import ArrayType, Ref, Scalar
 from loma.opt.emit import Emitter
 from loma.opt.forwards import order_free
@@ -161,10 +162,10 @@ class _Distribute(Rewriter):
             if x not in chained:
                 self.emit(clone_op(x, subst))
         for value, buffer in shared.items():
-            self.emit(Store(buffer, (k,), _value(value, subst), span=op.span))
+            self.emit(Store(buffer, (k,), operand_under(value, subst), span=op.span))
         body, self.ops = tuple(self.ops), outer
         results = tuple(Var(v.name, v.type) for v in op.outs)
-        yields = tuple(_value(y, subst) for y in op.body.yields)
+        yields = tuple(operand_under(y, subst) for y in op.body.yields)
         t = type_of(op.count)
         block = Region((k, *inner), body, yields)
         alone = all(not isinstance(x, Accum) or x in self.moving for x in op.body.ops)
@@ -206,7 +207,7 @@ class _Distribute(Rewriter):
             value: Operand = load.out
             if source[s.op] is not s.op.value:
                 value = e.make(A.NEG, value)
-            path = tuple(i if isinstance(i, str) else _value(i, subst) for i in s.op.path)
+            path = tuple(i if isinstance(i, str) else operand_under(i, subst) for i in s.op.path)
             self.emit(Accum(s.op.root, path, value, span=s.op.span))
         body, self.ops = tuple(self.ops), outer
         self.emit(
@@ -286,7 +287,3 @@ def _buffer(x: Accum) -> Var:
     value = type_of(x.value)
     assert isinstance(value, Scalar), "only scalars are added"
     return Var(f"part_{x.root.name}", Ref(ArrayType(value, BLOCK)))
-
-
-def _value(x: Operand, subst: Mapping[Var, Operand]) -> Operand:
-    return subst.get(x, x) if isinstance(x, Var) else x
