@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from loma.backends.llvm.layout import Layout, Leaf
-from loma.ir.types import Scalar, StructType, Type
+from loma.ir.types import Scalar, StructType
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +145,3 @@ AAPCS64: Final = Convention(
 def convention(triple: str) -> Convention:
     """The C convention of a target."""
     return AAPCS64 if triple.startswith(("aarch64", "arm64")) else SYSTEM_V
-
-
-def by_pointer(t: Type) -> bool:
-    """Whether C passes a value of the type as a pointer whatever its direction."""
-    return not isinstance(t, (Scalar, StructType))

@@ -24,7 +24,7 @@ from loma.backends.llvm.flat_shape import (
     Place,
     Rows,
 )
-from loma.backends.llvm.layout import VALUE
+from loma.backends.llvm.layout import MEMORY, VALUE
 from loma.backends.llvm.writer import Text
 from loma.ir.types import Scalar
 
@@ -172,7 +172,7 @@ class _One(Text):
             return self._short(o.count)
         if o.scalar is not None:
             assert o.take is not None
-            return f"{_c(o.scalar)} {self._number(o.scalar, self._input(o.take))}"
+            return f"{MEMORY[o.scalar]} {self._number(o.scalar, self._input(o.take))}"
         assert o.place is not None
         base = self._place(o.place)
         match o.passing:
@@ -265,16 +265,16 @@ class _One(Text):
         there = self.at(buffer, self.value(f"mul i64 {i}, {BYTES[type]}"))
         self.store("i64", self.value(f"add i64 {i}, 1"), cursor)
         if give:
-            self._give(type, self.load(_c(type), here), there)
+            self._give(type, self.load(MEMORY[type], here), there)
         else:
-            self.store(_c(type), self._number(type, there), here)
+            self.store(MEMORY[type], self._number(type, there), here)
 
     def _give(self, type: Scalar, value: str, buffer: str) -> None:
         if type is Scalar.BOOL:
             true = self.value(f"icmp ne i32 {value}, 0")
             self.store("i8", self.value(f"zext i1 {true} to i8"), buffer)
         else:
-            self.store(_c(type), value, buffer)
+            self.store(MEMORY[type], value, buffer)
 
     # The call.
 
@@ -285,7 +285,7 @@ class _One(Text):
             self.line(f"call void {target}({', '.join(operands)})")
         elif result.scalar is not None:
             assert result.give is not None
-            made = self.value(f"call {_c(result.scalar)} {target}({', '.join(operands)})")
+            made = self.value(f"call {MEMORY[result.scalar]} {target}({', '.join(operands)})")
             self._give(result.scalar, made, self._output(result.give))
         else:
             assert result.place is not None
@@ -312,7 +312,3 @@ class _One(Text):
         with self.when(self.value(f"icmp ne ptr {record}, null")):
             self.store("i32", self.load("i32", record), cell)
         return self.load("i32", cell)
-
-
-def _c(type: Scalar) -> str:
-    return "i32" if type is Scalar.BOOL else VALUE[type]

@@ -36,7 +36,7 @@ def place(code: Code, root: Var, path: Path) -> Scalar:
 
 def address(code: Code, root: Var, path: Path, span: Span, grow: bool = False) -> str:
     """The address of a place; `grow` makes a growable root reach it first."""
-    if isinstance(root.type, Ref) and root.type.growable:
+    if is_growable(root):
         element, rest = _growable_element(code, root, path, span, grow)
         assert isinstance(root.content, ArrayType)
         return _gep(code, element, root.content.element, rest)
@@ -140,14 +140,15 @@ def _load_growable(code: Code, root: Var, path: Path, load: str, zero: str, span
     return code.value(f"phi {type} [ {zero}, %{before} ], [ {found}, %{after} ]")
 
 
-def _is_growable(root: Var) -> bool:
+def is_growable(root: Var) -> bool:
+    """Whether any index of a root is within its bounds, because it grows."""
     return isinstance(root.type, Ref) and root.type.growable
 
 
 def load(code: Code, op: Load) -> None:
     """Reads a scalar."""
     type = place(code, op.root, op.path)
-    if _is_growable(op.root):
+    if is_growable(op.root):
         memory = "i32" if type is Scalar.BOOL else VALUE[type]
         zero = "0.0" if type.is_float else "0"
         value = _load_growable(code, op.root, op.path, f"load {memory}", zero, op.span)
@@ -182,7 +183,7 @@ def view(code: Code, op: View | Window) -> None:
 
 def load_ref(code: Code, op: LoadRef) -> None:
     """Reads a pointer."""
-    if _is_growable(op.root):
+    if is_growable(op.root):
         code.bind(op.out, _load_growable(code, op.root, op.path, "load ptr", "null", op.span))
         return
     where = address(code, op.root, op.path, op.span)
@@ -198,7 +199,7 @@ def store_ref(code: Code, op: StoreRef) -> None:
 
 def pointer(code: Code, root: Var, growable: bool) -> str:
     """A root as a pointer to hand over: to its descriptor, or to its element 0."""
-    if growable or not _is_growable(root):
+    if growable or not is_growable(root):
         return code.names[root]
     assert isinstance(root.content, ArrayType)
     data, low, _ = _parts(code, code.names[root])

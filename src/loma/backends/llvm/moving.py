@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from loma.backends.llvm.code import Code
+from loma.backends.llvm.memory import is_growable
 from loma.ir.analysis.affine import Affine, combined
 from loma.ir.nodes import Accum, Apply, Const, Load, Op, Operand, Region, Store, Var
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import bound
-from loma.ir.types import I32, Ref
+from loma.ir.types import I32
 
 FAR: Final = 2**31
 NEAR: Final = 2**16
@@ -51,7 +52,7 @@ class Moving:
         """Says that an operation of the body's top level comes next: any access that it makes is
         made in every iteration.
         """
-        sure = isinstance(op, Load | Store | Accum) and not growable(op.root)
+        sure = isinstance(op, Load | Store | Accum) and not is_growable(op.root)
         self.code.moving = self.spelled if sure else None
 
     def spelled(self, x: Operand) -> str | None:
@@ -101,11 +102,6 @@ class Moving:
                 total = self.code.value(f"add i32 {total}, {here}") if total else here
             self.rests[key] = self.code.value(f"sext i32 {total} to i64")
         return self.rests[key]
-
-
-def growable(root: Var) -> bool:
-    """Whether any index of a root is within its bounds."""
-    return isinstance(root.type, Ref) and root.type.growable
 
 
 def of_loop(code: Code, body: Region, steps: tuple[Operand, Operand], counter: str) -> Moving:

@@ -19,7 +19,7 @@ from typing import Final
 
 from loma.backends.llvm import machine
 from loma.backends.llvm.code import LIKELY
-from loma.backends.llvm.layout import VALUE
+from loma.backends.llvm.layout import MEMORY, VALUE
 from loma.backends.llvm.python_shape import Shape, Slot
 from loma.ir.nodes import Direction
 from loma.ir.types import Scalar
@@ -327,14 +327,14 @@ class _Call:
         shape = self.shape
         operands = [
             f"ptr {self.passed[i]}" if s.array or s.direction is not Direction.IN
-            else f"{_c(s.type)} {self.passed[i]}" for i, s in enumerate(shape.slots)]
+            else f"{MEMORY[s.type]} {self.passed[i]}" for i, s in enumerate(shape.slots)]
         if shape.threads is not None:
             count = self.lengths[shape.threads]
             self._need(self._value(f"icmp sle i64 {count}, 2147483647"))
             operands.append(f"i32 {self._value(f'trunc i64 {count} to i32')}")
         target = self._table(0)
         state = self._value("call ptr @PyEval_SaveThread()")
-        result = "void" if shape.result is None else _c(shape.result)
+        result = "void" if shape.result is None else MEMORY[shape.result]
         call = f"call {result} {target}({', '.join(operands)})"
         out = ""
         if shape.result is None:
@@ -368,7 +368,7 @@ class _Call:
             if i in self.made:
                 found.append(self.made[i])
             elif not self.given[i] and not slot.hidden:
-                kind = _c(slot.type)
+                kind = MEMORY[slot.type]
                 value = self._value(f"load {kind}, ptr {self.passed[i]}")
                 found.append(self._object(slot.type, value))
         if not found:
@@ -394,7 +394,3 @@ class _Call:
         made = self._value(f"call ptr {self._table(3)}(ptr {cell}, ptr {descr}, ptr null)")
         self.body.append(f"call void @Py_DecRef(ptr {descr})")
         return made
-
-
-def _c(type: Scalar) -> str:
-    return "i32" if type is Scalar.BOOL else VALUE[type]
