@@ -135,8 +135,8 @@ def fresh(name: str, words: Iterable[str], taken: Iterable[str] | Mapping[str, o
     return made
 
 
-def leaf(t: Type) -> Type:
-    """What an array holds in the end."""
+def innermost(t: Type) -> Type:
+    """What an array, of known length or not, holds in the end."""
     while isinstance(t, ArrayType):
         t = t.element
     return t
@@ -153,7 +153,7 @@ def collect(  # noqa: C901 - one dispatch
         case surface.ArrayTypeExpr(inner) | surface.StackTypeExpr(inner), ArrayType(element):
             collect(inner, element, types, found)
         case surface.ShapedTypeExpr(inner), ArrayType():
-            collect(inner, leaf(actual), types, found)
+            collect(inner, innermost(actual), types, found)
         case surface.TupleTypeExpr(elements), StructType(struct):
             held = types.members(struct).values() if struct in types.table else ()
             for inner, t in zip(elements, held, strict=False):

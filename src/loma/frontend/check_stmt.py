@@ -9,6 +9,7 @@ from loma.diagnostics import Span
 from loma.frontend import check_stacks, surface, typed
 from loma.frontend.check_call import STATEMENTS
 from loma.frontend.check_construct import fill, fill_array
+from loma.frontend.check_generic_types import innermost
 from loma.frontend.check_launch import launch
 from loma.frontend.check_parallel import check_written
 from loma.frontend.check_places import is_place
@@ -199,7 +200,7 @@ class FunctionChecker(StackChecker):
             value = self._initial(s, value, symbol.type)
             if value is None:
                 return None
-        elif self.types.has_default(_elements(symbol.type)) and not growable:
+        elif self.types.has_default(innermost(symbol.type)) and not growable:
             return self._filled(symbol, count, s.span)
         return typed.Declare(symbol, value, count, growable, span=s.span)
 
@@ -380,13 +381,6 @@ class FunctionChecker(StackChecker):
 
 def _computed(e: surface.ArrayTypeExpr) -> bool:
     return e.size is not None and not isinstance(e.size, (surface.Number, surface.Unary))
-
-
-def _elements(t: Type) -> Type:
-    """What an array, of known length or not, holds in the end."""
-    while isinstance(t, ArrayType):
-        t = t.element
-    return t
 
 
 def _first_line(span: Span) -> Span:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from loma.frontend.typed import Symbol
-from loma.ir.nodes import Const, Operand
+from loma.ir.nodes import Operand
 
 
 class Env:
@@ -74,10 +74,3 @@ class Exits:
             return Exits(self.on_return)
         known = go in self.on_return
         return Exits(self.on_return if known else (*self.on_return, go), (go,))
-
-
-def same(a: Operand, b: Operand) -> bool:
-    """Whether two operands are one value; literals are compared to the sign of zero."""
-    if isinstance(a, Const) and isinstance(b, Const):
-        return a.type is b.type and repr(a.value) == repr(b.value)
-    return a is b

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypeAlias, assert_never
 
 from loma.frontend import lower_debug
-from loma.frontend.lower_env import Env, same
+from loma.frontend.lower_env import Env
 from loma.frontend.lower_range import reduction
 from loma.frontend.lower_scan import speculatable
 from loma.frontend.typed import (
@@ -28,6 +28,7 @@ from loma.frontend.typed import (
     View,
 )
 from loma.ir import nodes as core
+from loma.ir.analysis.alias import same
 from loma.ir.builder import Builder, const, place_type, type_of
 from loma.ir.nodes import Check, Const, Operand, Path, StoreRef, Trap, Var
 from loma.ir.prims import arithmetic as A

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from loma.frontend.lower_env import Exits, same
+from loma.frontend.lower_env import Exits
 from loma.frontend.lower_flow import mentioned
 from loma.frontend.lower_range import rounds
 from loma.frontend.lower_stmt import Statements
@@ -23,6 +23,7 @@ from loma.frontend.typed import (
     While,
 )
 from loma.ir import nodes as core
+from loma.ir.analysis.alias import same
 from loma.ir.builder import const, type_of
 from loma.ir.nodes import Const, Operand, Var
 from loma.ir.prims import arithmetic as A

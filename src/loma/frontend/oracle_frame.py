@@ -9,7 +9,7 @@ from typing import assert_never
 
 from loma.diagnostics import RunError, Span
 from loma.frontend import typed as T
-from loma.frontend.oracle_derivatives import Operand, World
+from loma.frontend.oracle_derivatives import Operand, World, as_memory
 from loma.frontend.oracle_memory import (
     Array,
     Cell,
@@ -179,7 +179,7 @@ class Frame:
         """Memory for a variable."""
         structs = self.world.structs
         if s.value is not None:
-            return as_place(self.fresh(s.value))
+            return as_memory(self.fresh(s.value))
         t = s.symbol.type
         if not isinstance(t, ArrayType) or t.size is not None:
             return zeros(t, structs)
@@ -271,7 +271,7 @@ class Frame:
                 except NullPointer:
                     raise self.trap(Trap.INDEX, e.span) from None
             case T.Call():
-                return as_place(self.called(e))
+                return as_memory(self.called(e))
             case T.Conditional(cond, then, orelse):
                 return self.place(then if self.truth(cond) else orelse)
             case _:
@@ -335,7 +335,7 @@ class Frame:
             case T.View():
                 raise AssertionError("a part of an array is no scalar")
             case T.Call():
-                return cell(as_place(self.called(e))).value
+                return cell(as_memory(self.called(e))).value
             case _:
                 assert_never(e)
 
@@ -393,8 +393,3 @@ def scalar_type(e: T.Expr) -> Scalar:
     """The type of a scalar expression."""
     assert isinstance(e.type, Scalar), "only scalars are shown"
     return e.type
-
-
-def as_place(x: Operand) -> Memory | None:
-    """An operand as memory: a bare value gets a cell."""
-    return x if x is None or isinstance(x, Cell | Array | Struct | Tape) else Cell(x)
