@@ -1,7 +1,7 @@
 """Runs a derivative in the core interpreter, and counts: frames, bytes, weighted operations.
 
-The bytes are those that the runtime of the LLVM backend would ask for (`runtime.py`): chunks of
-tapes, local arrays on the heap, growable arrays.
+The bytes are those that the runtime of the LLVM backend (`llvm/runtime.py`) would ask for: chunks
+of tapes, local arrays on the heap, growable arrays.
 """
 
 from __future__ import annotations

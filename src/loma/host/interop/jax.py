@@ -22,7 +22,7 @@ from loma.backends.llvm.flat_object import load_flat
 from loma.backends.llvm.xla_call import NAME, TABLE, compile_xla_call
 from loma.host.arguments import Given
 from loma.host.function import Function
-from loma.host.interop.op import PRIMAL, Op, Source, stored
+from loma.host.interop.op import Op, chosen, stored
 from loma.host.interop.trees import opened, packed
 from loma.host.refusals import ArgumentTypeError
 from loma.host.values import Value
@@ -119,11 +119,6 @@ def _avals(op: Op, shapes: Sequence[tuple[int, ...]]) -> list[Value]:
             for s, b in zip(op.shapes(tuple(shapes)), op.outputs)]
 
 
-def _sources(sources: Sequence[Source], primals: Sequence[Value], others: Sequence[Value],
-             ) -> list[Value]:
-    return [primals[i] if kind == PRIMAL else others[i] for kind, i in sources]
-
-
 def _all_tangents(op: Op, tangents: Sequence[Value]) -> list[Value]:
     """A place for each input, filled where there is a tangent."""
     rest = iter(tangents)
@@ -133,7 +128,7 @@ def _all_tangents(op: Op, tangents: Sequence[Value]) -> list[Value]:
 def _forward(op: Op, arrays: Sequence[Value]) -> list[Value]:
     """What the forward derivative takes, from inputs and the tangents of floats."""
     n = len(op.inputs)
-    return _sources(op.forward_inputs, arrays[:n], _all_tangents(op, arrays[n:]))
+    return chosen(op.forward_inputs, arrays[:n], _all_tangents(op, arrays[n:]))
 
 
 def _of_floats(op: Op, found: Sequence[Value]) -> list[Value]:
@@ -199,7 +194,7 @@ def _push_transpose(seeds: Sequence[Value], *arrays: Value, op: Op) -> list[Valu
         shape, dtype = shapes[at], DTYPES[b.leaf.type]
         given.append(seed if real and not isinstance(seed, ad.Zero) else jnp.zeros(shape, dtype))
         at += 2 if real else 1
-    found = CALL.bind(*_sources(op.reverse_inputs, primals, given), op=op.reverse)
+    found = CALL.bind(*chosen(op.reverse_inputs, primals, given), op=op.reverse)
     adjoints = [found[at] for at in op.adjoints if at is not None]
     return [*(None for _ in primals),
             *(x if ad.is_undefined_primal(t) else None for x, t in zip(adjoints, tangents))]

@@ -260,6 +260,11 @@ def stored(kind: str, call: Call, compiled: Callable[[Call], bytes]) -> bytes:
     return code
 
 
+def chosen(sources: Sequence[Source], primals: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """The buffers that sources name."""
+    return [primals[i] if kind == PRIMAL else others[i] for kind, i in sources]
+
+
 def op_of(f: Function, float_type: Scalar, threads: int | None, sizes: Mapping[str, int]) -> Op:
     """The function on buffers; made once."""
     instance = f.instance(float_type)

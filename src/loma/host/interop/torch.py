@@ -18,7 +18,7 @@ import torch
 from loma.host.arguments import Given
 from loma.host.fast import MISS, TRAPPED
 from loma.host.function import Function, Launch
-from loma.host.interop.op import PRIMAL, Op
+from loma.host.interop.op import Op, chosen
 from loma.host.interop.tensor_call import runner
 from loma.host.interop.trees import opened, packed
 from loma.host.refusals import ArgumentTypeError
@@ -130,12 +130,6 @@ def _slowly(op: Op, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]
     return outputs
 
 
-def _sources(
-    sources: Sequence[tuple[str, int]], primals: Sequence[Any], others: Sequence[Any]
-) -> list[Any]:
-    return [primals[i] if kind == PRIMAL else others[i] for kind, i in sources]
-
-
 def _constant(op: Op, outputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """The outputs without derivatives."""
     return [t for t, real in zip(outputs, op.float_outputs) if not real]
@@ -147,7 +141,7 @@ def _pulled(op: Op, primals: Sequence[torch.Tensor], seeds: Sequence[Any]) -> li
         shapes = op.shapes(tuple(tuple(p.shape) for p in primals))
         seeds = [s if real else torch.zeros(shape, dtype=DTYPES[b.leaf.type])
                  for s, real, shape, b in zip(seeds, op.float_outputs, shapes, op.outputs)]
-    found = applied(op.reverse, _sources(op.reverse_inputs, primals, seeds))
+    found = applied(op.reverse, chosen(op.reverse_inputs, primals, seeds))
     adjoints = [None if at is None else found[at] for at in op.adjoints]
     if op.batch is None:
         return adjoints
@@ -163,7 +157,7 @@ def _pushed(op: Op, primals: Sequence[torch.Tensor], tangents: Sequence[Any]) ->
             size = next(q.shape[0] for q, many in zip(primals, op.batch) if many)
             made = made.expand(size, *made.shape)
         given.append(made)
-    found = applied(op.forward, _sources(op.forward_inputs, primals, given))
+    found = applied(op.forward, chosen(op.forward_inputs, primals, given))
     return tuple(None if at is None else found[at] for at in op.forward_tangents)
 
 
