@@ -53,11 +53,6 @@ class DemoResult:
         """The peak signal-to-noise ratio of the result, in decibels."""
         return -10 * math.log10(max(self.losses[-1], 1e-12))
 
-    @property
-    def worst_error(self) -> float:
-        """The largest relative error of the compared derivatives."""
-        return max(c.error for c in self.comparisons)
-
     def summary(self) -> str:
         """The result as lines of text."""
         return "\n".join([
