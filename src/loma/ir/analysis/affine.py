@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from loma.ir.analysis.grid import joined
 from loma.ir.nodes import Apply, Const, Operand, Var
 from loma.ir.prims import arithmetic as A
 
@@ -48,6 +49,7 @@ def affine(
 
     None if it is not affine in the index.
     """
+    x = joined(x, inside)
     if isinstance(x, Const):
         return Affine(0, {}, int(x.value))
     if x is index:
