@@ -170,6 +170,20 @@ def test_a_sum_stores_nothing() -> None:
     assert e.figures is not None and e.figures.measured_bytes == 0
 
 
+def test_an_argument_that_is_overwritten() -> None:
+    """An InOut array of unknown length is kept beside what is written: reads of it have reasons."""
+    source = (
+        "def f(u : InOut[Array[float]], n : In[int]) -> float:\n"
+        "    for i in range(1, n):\n"
+        "        u[i] = sin(u[i]) * u[i - 1]\n"
+        "    return u[n - 1]\n")
+    e = explain(source, "f", "[0.5] * 9, 9")
+    assert {(s.reason.kind, s.reason.line) for s in e.stored} == {
+        ("overwritten", 3), ("computed", 3)}
+    assert e.figures is not None
+    assert e.figures.predicted_bytes == e.figures.measured_bytes > 0
+
+
 def test_callees_and_branches() -> None:
     kinds = {s.reason.kind for s in explain(CALLEE, "f", None).stored}
     assert {"argument", "overwritten", "local"} <= kinds

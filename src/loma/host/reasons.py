@@ -28,7 +28,7 @@ from loma.ir.nodes import (
 )
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import outs, regions
-from loma.ir.types import Scalar
+from loma.ir.types import Ref, Scalar
 
 LOOPS: TypeAlias = For | While | Parallel
 SIGNS: Final = {A.ADD: "+", A.SUB: "-", A.MUL: "*"}
@@ -158,8 +158,24 @@ class Facts:
         again = [op for op in found if set(self.loops(op)) & set(self.loops(load))]
         return next(iter([*later, *again]), None)
 
+    def why_overlaid(self, loads: list[Load]) -> Reason:
+        """Why an element of an argument that is written in a copy cannot be read again."""
+        roots = {self.base.get(load.root, load.root) for load in loads}
+        for op in self.order:
+            if op.span.line and roots & written_roots(op, self.base, self.written):
+                line = op.span.line
+                return Reason("overwritten", line, f"line {line} overwrites elements of the array")
+        return Reason("overwritten", 0, "the argument is overwritten")
+
+    def overlaid(self, op: Apply) -> list[Load]:
+        """The loads from growing arrays that a selection is made of."""
+        made = [self.defs.get(x) for x in op.args if isinstance(x, Var)]
+        return [load for load in made if isinstance(load, Load) and is_growable(load.root)]
+
     def why_computed(self, op: Apply, push: Push) -> Reason:
         """Why a value is stored that could be computed from others: those are lost as well."""
+        if loads := self.overlaid(op):
+            return self.why_overlaid(loads)
         for leaf in self.lost(op, push, set()):
             found = self.why(leaf, push)
             if found.kind != "computed":
@@ -221,6 +237,11 @@ class Facts:
             return None
         a, b = (f"({t})" if " " in t else t for t in (a, b))
         return f"{a} {SIGNS[made.prim]} {b}".replace("+ -", "- ")
+
+
+def is_growable(root: Var) -> bool:
+    """Whether a root is an array that grows."""
+    return isinstance(root.type, Ref) and root.type.growable
 
 
 def _nested(region: Region, outer: tuple[Op, ...]) -> Iterator[tuple[Op, tuple[Op, ...]]]:
