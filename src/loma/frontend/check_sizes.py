@@ -131,17 +131,17 @@ class Sized(Views):
         rest = len(given) - len(shape)
         peeled = _peeled(found.element, len(shape_of(value, value.span)), depth)
         if rest or peeled != wanted.element or self._unsure(shape, given):
-            self._mismatch(e, value, argument, shape, given)
+            self._mismatch(e, value, argument)
             return None
         conditions = self._literals(e, value, argument, shape, given)
         if conditions is None:
             return None
-        if conditions or not self._plain(value, wanted, argument):
+        if conditions or not self._plain(value, wanted):
             view = as_view(value, value.span)
             value = replace(view, type=ArrayType(wanted.element, wanted.size), shape=given[:depth])
         return self.guarded(value, conditions)
 
-    def _plain(self, value: typed.Expr, wanted: ArrayType, argument: Argument) -> bool:
+    def _plain(self, value: typed.Expr, wanted: ArrayType) -> bool:
         """Whether an array can be passed as it is."""
         assert isinstance(value.type, ArrayType), "an array"
         same = value.type.element == wanted.element and wanted.size in (None, value.type.size)
@@ -152,9 +152,7 @@ class Sized(Views):
         return any(n is not None and g is None and literal(n) is not None
                    for n, g in zip(shape, given, strict=True))
 
-    def _mismatch(
-        self, e: surface.Call, value: typed.Expr, argument: Argument, shape: Shape, given: Shape
-    ) -> None:
+    def _mismatch(self, e: surface.Call, value: typed.Expr, argument: Argument) -> None:
         assert isinstance(argument.type, ArrayType), "an array"
         named = isinstance(value, typed.Name) and value.symbol.shape
         if not (argument.shape or named or isinstance(value, typed.View)):
@@ -176,7 +174,7 @@ class Sized(Views):
             if want is None or g is None or n is None:
                 continue
             if have is not None and have != want:
-                self._mismatch(e, value, argument, shape, given)
+                self._mismatch(e, value, argument)
                 return None
             condition = compare(prims.EQ, g, n, value.span)
             if condition is not None:

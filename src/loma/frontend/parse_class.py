@@ -98,7 +98,7 @@ class ClassParser(GenericParser):
             return [self.function(node)]
         plain = node.args.posonlyargs + node.args.args
         if not plain or (plain[0].annotation is None and plain[0].arg != "self"):
-            self.report(method_codes.no_self(span, owner, node.name))
+            self.report(method_codes.no_self(span, node.name))
             return []
         plain[0].annotation = _completed(plain[0], owner)
         made = self.function(node)
@@ -106,7 +106,7 @@ class ClassParser(GenericParser):
         if isinstance(first, surface.BadType):
             return []
         if not (isinstance(first, surface.NamedType) and first.name == owner):
-            self.report(method_codes.no_self(made.args[0].span, owner, node.name))
+            self.report(method_codes.no_self(made.args[0].span, node.name))
             return []
         return [made]
 

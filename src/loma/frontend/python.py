@@ -109,7 +109,7 @@ def type_param(name: str, choices: Sequence[str], span: Span) -> surface.TypePar
     return surface.TypeParam(name, tuple([type_expr(c, span) for c in choices]), span=span)
 
 
-def placed(text: str, name: str, line: int) -> str:
+def placed(text: str, line: int) -> str:
     """An excerpt of a file such that parsing it gives the lines and columns of the file."""
     if text[:1] in " \t":
         return "\n" * (line - 2) + "if 1:\n" + text

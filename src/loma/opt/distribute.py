@@ -124,7 +124,7 @@ class _Distribute(Rewriter):
         left = e.sub(op.count, first)
         size = e.select(e.make(A.LT, left, const(BLOCK, t)), left, const(BLOCK, t))
         start = e.add(op.start, e.mul(first, op.step))
-        sums = self.compute(op, streams, shared, source, start, size, args)
+        sums = self.compute(op, streams, shared, start, size, args)
         for group in _groups(streams):
             self.add(op, group, buffers, source, start, size)
         body, self.ops = tuple(self.ops), outer
@@ -143,7 +143,6 @@ class _Distribute(Rewriter):
         op: For,
         streams: list[Stream],
         shared: Mapping[Operand, Var],
-        source: Mapping[Accum, Operand],
         start: Operand,
         size: Operand,
         args: tuple[Var, ...],

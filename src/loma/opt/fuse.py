@@ -72,7 +72,7 @@ class _Fuse(Rewriter):
         between: list[Op] = []
         for op in region.ops:
             if isinstance(op, For) and self.simple(op):
-                if last is not None and self.fit(last, op, between):
+                if last is not None and self.fit(last, op):
                     self.ops += between
                     last = _Joined(self, last, op).emit()
                 else:
@@ -108,7 +108,7 @@ class _Fuse(Rewriter):
         )
         return apart and not any(v in loop.outs for v in op_reads(op))
 
-    def fit(self, first: For, second: For, between: list[Op]) -> bool:
+    def fit(self, first: For, second: For) -> bool:
         """Whether it is right and worth while to join two loops."""
         a, b = (self.polynomials.of(x.count) for x in (first, second))
         apart = a.plus(b, -1)

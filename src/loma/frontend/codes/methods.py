@@ -34,7 +34,7 @@ def no_method(
                    kind=CallTypeMismatch, payload={"expr": call})
 
 
-def no_self(span: Span, owner: str, name: str) -> Finding:
+def no_self(span: Span, name: str) -> Finding:
     """A method whose first argument is not the object.
 
     The first argument of a method is `self`, which is `In` unless it says otherwise:
