@@ -22,7 +22,7 @@ from types import CellType, FunctionType, ModuleType
 from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from loma.backends.llvm.python_call import compiler_lock
-from loma.diagnostics import Diagnostic, Files, Span, UserError
+from loma.diagnostics import Diagnostic, Files, UserError
 from loma.frontend import parsed, surface
 from loma.frontend.check_generic import is_template
 from loma.frontend.methods import lifted
@@ -253,7 +253,7 @@ def meaning(found: Obj, dotted: Dotted, user: Decorated) -> Meaning:
     if definition is not None:
         return Call(definition)
     if isinstance(found, TypeVar):
-        return _param(found, user)
+        return _param(found)
     text = TYPES.get(id(found)) or _builtin(found, dotted)
     if text:
         return Plain(text)
@@ -264,7 +264,7 @@ def meaning(found: Obj, dotted: Dotted, user: Decorated) -> Meaning:
     raise _refused(found, dotted, user)
 
 
-def _param(found: TypeVar, user: Decorated) -> Param:
+def _param(found: TypeVar) -> Param:
     def no_struct(cls: type) -> str:
         raise TypeError(f"`{found.__name__}` cannot be the class `{cls.__name__}`: give no choices")
 
@@ -337,7 +337,7 @@ def _source(fn: FunctionType) -> tuple[str, str]:
         raise OSError(
             f"the source of `{fn.__name__}` cannot be found: define it in a file or a notebook, "
             "or give its text to `loma.load`") from e
-    return placed("".join(lines), fn.__name__, start), file
+    return placed("".join(lines), start), file
 
 
 def file_text(file: str, otherwise: str) -> str:
@@ -348,8 +348,9 @@ def file_text(file: str, otherwise: str) -> str:
 # Structs.
 
 
-def struct(cls: type, namespace: Mapping[str, Obj], place: Span,
-           name_of: Callable[[type], str]) -> list[tuple[str, str]]:
+def struct(
+    cls: type, namespace: Mapping[str, Obj], name_of: Callable[[type], str]
+) -> list[tuple[str, str]]:
     """The members of a class with annotations, as loma text; raises TypeError for what has no
     loma type.
     """

@@ -129,7 +129,7 @@ class _Gathering:
         name = self.p.classes[cls] = self._fresh(cls.__name__)
         self.p.places[cls] = place
         self.p.members[cls] = struct(
-            cls, user.namespace(), place, lambda inner: self._class(inner, user, place))
+            cls, user.namespace(), lambda inner: self._class(inner, user, place))
         return name
 
     def _name(self, d: Definition) -> None:

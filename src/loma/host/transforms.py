@@ -66,7 +66,7 @@ def jvp(f: Target, primals: Value, tangents: Value) -> tuple[Any, Any]:
     if on_gpu(given.values()):
         return _gpu_jvp(f, primals, tangents)
     point = _point(f, primals)
-    found = point.pushed(_tangents(point, primals, tangents))
+    found = point.pushed(_tangents(point, tangents))
     name = point.f.name
     return (packed(name, {n: v for n, (v, _) in found.items()}),
             packed(f"{name}_dot", {n: d for n, (_, d) in found.items()}))
@@ -163,7 +163,7 @@ def hvp(f: Target, wrt: Wrt = None) -> Derived:
 
     def product(primals: Value, tangents: Value) -> Value:
         point = _point(f, primals)
-        along = _second(point, _tangents(point, primals, tangents))
+        along = _second(point, _tangents(point, tangents))
         return _chosen(point, along, wrt)
 
     return _named(product, f, "hvp")
@@ -279,7 +279,7 @@ def _point(f: Target, primals: Value) -> Point:
     return Point.at(f, tuple(primals), {})
 
 
-def _tangents(point: Point, primals: Value, tangents: Value) -> dict[str, Value]:
+def _tangents(point: Point, tangents: Value) -> dict[str, Value]:
     """The tangents by name."""
     name = point.f.name
     if isinstance(tangents, Mapping):
