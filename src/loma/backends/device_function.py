@@ -139,7 +139,7 @@ class ThreadPrinter(FunctionPrinter):
     def _reason(self, trap: Trap, message: str) -> tuple[int, str]:
         """The error number of a reason to stop, and what a comment may say of it."""
         stop = Stop(trap, *self.program.place(self._line), message)
-        return self._stops.number(stop), re.sub(r"[^\w ,.:-]", "", message, flags=re.ASCII)
+        return self._stops.number(stop), re.sub(r"[^ -~]|[*\\?]", "", message)
 
     def _assert(self, s: T.Assert) -> list[str]:
         fails = self._show.of(T.Operation(A.NOT, (s.cond,), Scalar.BOOL))
