@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from pathlib import Path
 from random import Random
 
 from properties.generator import generate
@@ -72,7 +74,50 @@ STRANGE = [
     "max_iter := 0",
     "__init__",
     "exec('1')",
+    "T",
+    'T = TypeVar("T")',
+    "Callable[[float], float]",
+    "lambda x: x",
+    "sum(x for i in range(3))",
+    "argmax(",
+    "parallel(3)",
+    "[3](x)",
+    "[1:]",
+    "x[:]",
+    "flat(x)",
+    "len(x)",
+    ".shape[0]",
+    '"n"',
+    "x, y = y, x",
+    "return x, x",
+    "tuple[float, int]",
+    "Stack[float]",
+    ".push(x)",
+    ".pop()",
+    ".size()",
+    "print(x)",
+    "assert x, f'{x}'",
+    "stop_gradient(x)",
+    "NoDiff[float]",
+    "@custom_rev(f)",
+    "@custom_fwd(f)",
+    "@staticmethod",
+    "def __add__(self, x : In[float]) -> float:",
+    "import loma.std.vec",
+    "from loma.std.quat import *",
+    "Generic[T]",
+    "InOut",
+    "is not",
 ]
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCK = re.compile(r"```loma(?: f64| error E\d+)?\n(.*?)```", re.DOTALL)
+
+
+@cache
+def examples() -> tuple[str, ...]:
+    """The programs of the reference: together they have every construct."""
+    pages = (p.read_text() for p in sorted(DOCS.glob("*.md")))
+    return tuple(found for page in pages for found in BLOCK.findall(page))
 
 
 def malformed(seed: int) -> str:
@@ -80,13 +125,28 @@ def malformed(seed: int) -> str:
     rng = Random(seed)
     if rng.random() < 0.06:
         return extreme(rng)
-    text = generate(rng.randrange(400), order=rng.randrange(3), size=3).text
+    text = valid(rng)
     if rng.random() < 0.05:
         return characters(text, rng)
     tokens = TOKEN.findall(text)
     for _ in range(rng.choice([1, 1, 1, 2, 3, 8])):
         damage(tokens, rng)
+    if rng.random() < 0.2:
+        transplant(tokens, TOKEN.findall(valid(rng)), rng)
     return "".join(tokens)
+
+
+def valid(rng: Random) -> str:
+    """A program to damage: a random one, or one of the reference."""
+    if rng.random() < 0.5:
+        return rng.choice(examples())
+    return generate(rng.randrange(400), order=rng.randrange(3), size=3).text
+
+
+def transplant(tokens: list[str], other: list[str], rng: Random) -> None:
+    """A part of another program, written over a part of this one."""
+    i, j, n = rng.randrange(len(tokens)), rng.randrange(len(other)), rng.randint(1, 40)
+    tokens[i : i + rng.randint(0, n)] = other[j : j + n]
 
 
 def damage(tokens: list[str], rng: Random) -> None:
