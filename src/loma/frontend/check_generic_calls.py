@@ -257,6 +257,9 @@ class GenericCalls(ClosureChecker):
             known = self.context.guesses([*self.context.signatures, *CALLABLE])
             self.report(codes.unknown_instance(e.span, e.name, known))
         else:
+            named = self.scope.find(root_name(e))
+            if named is not None and named.symbol is not None:
+                self.read.add(named.symbol)
             self.report(codes.not_known(e.span, argument))
 
     def _specialised(

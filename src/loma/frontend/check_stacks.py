@@ -11,6 +11,7 @@ from loma.frontend.check_scope import Entry
 from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import methods as codes
 from loma.frontend.codes import syntax as syntax_codes
+from loma.frontend.codes.parallel import shared_written
 from loma.frontend.errors import Finding
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.prims import arithmetic as prims
@@ -167,10 +168,22 @@ def operation(
     c.read.add(entry.symbol)
     if e.name == "size":
         return _size(c, entry.count, e.span)
+    if not _own(c, e, entry):
+        return None
     if e.name == "pop" and c.straight and c.hoisting:
         return _pop(c, entry.symbol, entry.count, e.span)
     c.report(codes.stack_statement(e.span, e.name))
     return None
+
+
+def _own(c: StackChecker, e: surface.MethodCall, entry: Entry) -> bool:
+    """Whether the stack may change here; one that all rounds of a loop share is reported."""
+    if entry.symbol is None or not c.scope.is_shared(entry.symbol):
+        return True
+    assert isinstance(entry.symbol.type, ArrayType), "a stack is an array"
+    kind = f"Stack[{c.types.text(entry.symbol.type.element)}]"
+    c.report(shared_written(e.span, entry.symbol.name, kind))
+    return False
 
 
 def _size(c: StackChecker, size: typed.Symbol, span: Span) -> typed.Expr:
@@ -186,6 +199,8 @@ def statement(c: StackChecker, e: surface.MethodCall, entry: Entry) -> typed.Stm
     """s.push(x), or s.pop() for what it does alone."""
     found = [c.right_side(x) for x in e.args]
     if not _checked(c, e, found) or entry.symbol is None or entry.count is None:
+        return None
+    if not _own(c, e, entry):
         return None
     if e.name == "push":
         return _push(c, e, entry.symbol, entry.count, found[0])

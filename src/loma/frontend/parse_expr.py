@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from keyword import iskeyword
 from typing import Final
 
 from loma.diagnostics import Span
@@ -11,6 +12,7 @@ from loma.frontend.codes import constructs
 from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import rules as rule_codes
 from loma.frontend.codes import syntax as codes
+from loma.frontend.codes.arrays import size_computed
 from loma.frontend.codes.parallel import launch_form
 from loma.frontend.constants import Constant, evaluate
 from loma.frontend.errors import Finding
@@ -279,6 +281,9 @@ class ExpressionParser:
 
     def _dimension(self, node: ast.expr) -> surface.Expr | surface.SizeName:
         match node:
+            case ast.Constant(str() as name) if not name.isidentifier() or iskeyword(name):
+                self.report(size_computed(self.span(node)))
+                return surface.Bad(span=self.span(node))
             case ast.Constant(str() as name):
                 self.identifier(name, self.span(node))
                 return surface.SizeName(name, span=self.span(node))

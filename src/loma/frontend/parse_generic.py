@@ -10,6 +10,7 @@ from typing import Final
 from loma.diagnostics import Span
 from loma.frontend import surface
 from loma.frontend.codes import generics as codes
+from loma.frontend.codes.names import duplicate_definition
 from loma.frontend.errors import Finding
 from loma.frontend.parse_expr import DIRECTIONS, ExpressionParser
 from loma.frontend.source import Source
@@ -33,10 +34,15 @@ class GenericParser(ExpressionParser):
     def find_types(self, nodes: list[ast.stmt]) -> None:
         """Learns the classes of the file, and the names that stand for any type."""
         self.classes |= {n.name for n in nodes if isinstance(n, ast.ClassDef)}
+        named = {n.name: n for n in nodes if isinstance(n, ast.ClassDef | ast.FunctionDef)}
         for node in nodes:
             match node:
                 case ast.Assign([ast.Name(name) as target], ast.Call(ast.Name("TypeVar"))):
                     self.identifier(name, self.span(target))
+                    if name in named:
+                        both = [self.span(target), self.span(named[name])]
+                        first, second = sorted(both, key=lambda s: s.line)
+                        self.report(duplicate_definition(name, first, second))
                     self.type_params[name] = self._type_param(name, node.value)
                 case _:
                     pass

@@ -23,8 +23,10 @@ FOREIGN_TYPES: Final = {
 }
 FOREIGN_CALLS: Final = {
     "int": "write `float2int(x)`", "float": "write `int2float(x)`",
-    "print": "loma programs do not print: write the value to an `Out` argument",
+    "print": "`print(...)` is a statement: write it on a line of its own",
     "range": "`range` stands in `for i in range(n):` only",
+    "parallel": "`parallel` stands in `for i in parallel(n):` only",
+    **{name: f"write `{name}(a[i] for i in range(n))`" for name in ("sum", "argmin", "argmax")},
     "fwd_diff": "write `name = fwd_diff(f)` at the top level of the file, and call `name`",
     "rev_diff": "write `name = rev_diff(f)` at the top level of the file, and call `name`",
 }
