@@ -129,6 +129,17 @@ def test_show_stages(loma: Loma, stage: str, function: str, part: str) -> None:
     assert part in ran.out
 
 
+def test_show_kernels_for_devices(loma: Loma) -> None:
+    for stage, part in (("cuda", "__global__ void"), ("opencl", "__kernel void"),
+                        ("slang", "[numthreads"), ("wgsl", "@compute"), ("ispc", "foreach")):
+        ran = loma("show", "p.py", "--stage", stage, "--function", "r_k")
+        assert ran.code == 0 and part in ran.out
+    ran = loma("show", "p.py", "--stage", "wgsl", "--function", "swap")
+    assert ran.code == 1 and "only functions marked" in ran.err
+    ran = loma("build", "p.py", "--target", "cuda", "--output", "made")
+    assert ran.code == 0 and "p.cu" in ran.out
+
+
 @pytest.mark.parametrize(
     "stage", ["source", "typed", "core", "derivative", "optimised", "llvm", "c", "asm"]
 )

@@ -11,7 +11,7 @@ from loma import driver
 from loma.host.course_device import kernel_text
 
 GOLDEN = Path(__file__).parent / "golden"
-SUFFIX = {"cuda": "cu", "opencl": "cl", "slang": "slang"}
+SUFFIX = {"cuda": "cu", "opencl": "cl", "slang": "slang", "wgsl": "wgsl", "ispc": "ispc"}
 CASES = [(target, name) for target in SUFFIX for name in PROGRAMS]
 
 

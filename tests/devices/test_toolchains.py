@@ -6,14 +6,15 @@ import pytest
 from devices.toolchains import MISSING
 
 
-@pytest.mark.parametrize("name", ["opencl", "nvrtc", "slang"])
+@pytest.mark.parametrize("name", ["opencl", "nvrtc", "slang", "wgsl", "ispc"])
 def test_is_here(name: str) -> None:
     if name in MISSING:
         pytest.skip(MISSING[name])
 
 
 @pytest.mark.parametrize(
-    ("name", "target"), [("opencl", "opencl"), ("nvrtc", "cuda"), ("slang", "slang")]
+    ("name", "target"),
+    [("opencl", "opencl"), ("nvrtc", "cuda"), *((x, x) for x in ("slang", "wgsl", "ispc"))],
 )
 def test_what_is_missing_is_said_in_one_sentence(name: str, target: str) -> None:
     from loma.diagnostics import CompileError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from functools import cache
 
 
@@ -34,8 +35,26 @@ def slang() -> str:
     return "" if importlib.util.find_spec("slangpy") else "slangpy is not installed"
 
 
+def ispc() -> str:
+    """Why there is no ISPC, or nothing."""
+    return "" if shutil.which("ispc") else "the compiler `ispc` is not on the path"
+
+
+def wgsl() -> str:
+    """Why there is no WebGPU, or nothing."""
+    from loma.backends.wgsl_load import WgpuError, device
+
+    try:
+        device()
+    except WgpuError as e:
+        return str(e)
+    return ""
+
+
 MISSING = {
     name: why
-    for name, find in (("opencl", opencl), ("nvrtc", nvrtc), ("slang", slang))
+    for name, find in {
+        "opencl": opencl, "nvrtc": nvrtc, "slang": slang, "wgsl": wgsl, "ispc": ispc
+    }.items()
     if (why := find())
 }

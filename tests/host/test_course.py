@@ -12,7 +12,7 @@ import pytest
 
 from loma.backends import toolchain
 from loma.backends.cache import CacheWarning
-from loma.diagnostics import RunError, UserError
+from loma.diagnostics import CompileError, RunError, UserError
 from loma.host.course import TargetError, compile
 
 SOURCE = """
@@ -173,14 +173,15 @@ def test_success_prints_nothing(capfd: pytest.CaptureFixture[str], tmp_path: Pat
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("target", ["ispc"])
-def test_targets_that_are_planned_say_so(target: str) -> None:
-    with pytest.raises(TargetError, match="not there yet"):
-        compile(SOURCE, target=target)
+def test_ispc_without_its_compiler_names_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name, **_: None)
+    monkeypatch.setattr("loma.backends.ispc_load.find_compiler", lambda: object())
+    with pytest.raises(CompileError, match="the target 'llvm' compiles the same kernels"):
+        compile(SOURCE, target="ispc")
 
 
 def test_unknown_targets_list_the_known_ones() -> None:
-    with pytest.raises(TargetError, match="c, cuda, llvm"):
+    with pytest.raises(TargetError, match="c, cuda, ispc, llvm"):
         compile(SOURCE, target="basic")
     with pytest.raises(TargetError, match="f32"):
         compile(SOURCE, target="llvm", float_type="f16")

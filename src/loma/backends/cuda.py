@@ -145,7 +145,7 @@ def _entry(e: Entry) -> list[str]:
         body += [
             "const uint64_t _lane = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x;",
             "loma_context ctx = {",
-            f"{INDENT}_words + _lane, gridDim.x * (uint64_t)blockDim.x, 0, _capacity,",
+            f"{INDENT}_words + 8 * _lane, gridDim.x * (uint64_t)blockDim.x * 8, 0, _capacity,",
             f"{INDENT}_heap + _lane * _size, 0, 0, _size, _error, false",
             "};",
         ]

@@ -144,7 +144,7 @@ def _entry(e: Entry) -> list[str]:
         body += [
             "const uint64_t _lane = get_global_id(0);",
             "loma_context ctx = {",
-            f"{INDENT}_words + _lane, get_global_size(0), 0, _capacity,",
+            f"{INDENT}_words + 8 * _lane, get_global_size(0) * 8, 0, _capacity,",
             f"{INDENT}_heap + _lane * _size, 0, 0, _size, _error, false",
             "};",
         ]

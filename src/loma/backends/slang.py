@@ -78,8 +78,8 @@ def slang_text(module: Module, kernels: list[Kernel], *, atomic: bool = True) ->
     known = facts(threads)
     program = Program(threads, known, SLANG, types, entries, False)
     stops = Stops()
-    printers = {k.name: _Entry(k, program, stops) for k in kernels}
-    body = "\n".join(_printed(printers[k.name].text(entries[k.name])) for k in kernels)
+    printers = {k.name: Flat(k, program, stops) for k in kernels}
+    body = "\n".join(printed(printers[k.name].text(entries[k.name])) for k in kernels)
     declared = [
         _struct(types, plain[s.name].members, shown[s.name]) for s in sorted_structs(threads)
     ]
@@ -107,9 +107,9 @@ def structs(module: Module) -> dict[str, StructDef]:
     return {n: module.structs[n] for n in able}
 
 
-def refusal(k: Kernel, module: Module) -> str | None:
-    """Why Slang cannot run a kernel, or None if it can."""
-    common = device_refusal(k, module, "slang", pointers=False)
+def refusal(k: Kernel, module: Module, target: str = "slang") -> str | None:
+    """Why a language without pointers cannot run a kernel, or None if it can."""
+    common = device_refusal(k, module, target, pointers=False)
     if common is not None:
         return common
     heap = facts(Module(module.structs, {k.thread.name: k.thread}, module.float_type)).heap
@@ -117,18 +117,19 @@ def refusal(k: Kernel, module: Module) -> str | None:
         if isinstance(op, Window) and op.depth > 1:
             return (
                 f"the kernel `{k.name}` takes a part of an array across its rows: the target "
-                "'slang' has no pointers"
+                f"'{target}' has no pointers"
             )
         if isinstance(op, Alloc) and isinstance(op.out.type, Ref):
             if op.out.type.growable or op.out in heap:
                 return (
                     f"the kernel `{k.name}` has local arrays whose size is not known or large: the "
-                    "target 'slang' has none"
+                    f"target '{target}' has none"
                 )
     return None
 
 
-def _printed(lines: list[str]) -> str:
+def printed(lines: list[str]) -> str:
+    """Lines as text, none too long."""
     pieces = [piece for line in lines for piece in line.split("\n")]
     return "\n".join(w.text for p in pieces for w in wrapped(Line(p), needs_brackets=False))
 
@@ -138,21 +139,22 @@ def _struct(types: Types, members: tuple[tuple[str, object], ...], name: str) ->
     return "\n".join([f"struct {name}", "{", *lines, "};\n"])
 
 
-def _all(block: T.Block) -> Iterator[T.Stmt]:
+def every(block: T.Block) -> Iterator[T.Stmt]:
     """Every statement of a block, nested ones included."""
     for s in block:
         yield s
         for inner in T.blocks(s):
-            yield from _all(inner)
+            yield from every(inner)
 
 
-class _Entry(ThreadPrinter):
-    """Prints a kernel's entry: the thread's statements themselves."""
+class Flat(ThreadPrinter):
+    """Prints a kernel's entry, the thread's statements themselves, where there are no pointers."""
 
     def _parameters(self) -> list[str]:
         """The declarations; what is assigned is a copy, for a uniform cannot be."""
         self._copies: list[str] = []
-        self._assigned = {self._storage.of(v) for s in _all(self._body.block) for v in T.targets(s)}
+        targets = (v for s in every(self._body.block) for v in T.targets(s))
+        self._assigned = {self._storage.of(v) for v in targets}
         return super()._parameters()
 
     def _parameter(self, a: Argument, p: Var) -> str:

@@ -23,6 +23,11 @@ class Target(StrEnum):
 
     C = "c"
     LLVM = "llvm"
+    CUDA = "cuda"
+    OPENCL = "opencl"
+    SLANG = "slang"
+    WGSL = "wgsl"
+    ISPC = "ispc"
 
 
 def build(
@@ -30,7 +35,8 @@ def build(
     target: Annotated[
         Target,
         typer.Option(
-            "--target", help="c: source, header, library and an example; llvm: a library."
+            "--target", help="c: source, header, library and an example; llvm: a library; "
+            "cuda, opencl, slang, wgsl, ispc: the text of the kernels.",
         ),
     ] = Target.C,
     output: Annotated[
@@ -46,6 +52,10 @@ def build(
         for made in _library(file, output, float_type, strict, path):
             console.print(Text(str(made)), soft_wrap=True)
         return
+    if target is not Target.C:
+        console.print(Text(str(_kernels(file, target, output, float_type, strict, path))),
+                      soft_wrap=True)
+        return
     text = read(file)
     name = "program" if file == "-" else None
     built = ship.build(
@@ -60,6 +70,21 @@ def build(
         ),
         soft_wrap=True,
     )
+
+
+def _kernels(
+    file: str, target: Target, output: Path, float_type: Float, strict: bool,
+    path: list[str] | None,
+) -> Path:
+    """Writes the kernels in the language of a device; gives the file's path."""
+    from loma.host.kernel_listing import SUFFIXES, listing
+
+    module = driver.differentiated(program(file, float_type, path), strict=strict)
+    output.mkdir(parents=True, exist_ok=True)
+    stem = Path(file).stem.strip("-") or "program"
+    made = output / f"{stem}{SUFFIXES[target.value]}"
+    made.write_text(listing(module, target.value, strict=strict))
+    return made
 
 
 def _library(

@@ -40,6 +40,11 @@ class Stage(StrEnum):
     LLVM = "llvm"
     C = "c"
     ASM = "asm"
+    CUDA = "cuda"
+    OPENCL = "opencl"
+    SLANG = "slang"
+    WGSL = "wgsl"
+    ISPC = "ispc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,13 @@ def c(wish: Wish) -> str:
     return driver.BACKENDS["c"].text(compiled(wish), wish.options)
 
 
+def device(wish: Wish) -> str:
+    """The kernels in the language of a device."""
+    from loma.host.kernel_listing import listing
+
+    return listing(compiled(wish), wish.stage.value, strict=wish.options.strict)
+
+
 STAGES: Final[Mapping[Stage, tuple[str, Callable[[Wish], str]]]] = {
     Stage.SOURCE: ("python", source),
     Stage.TYPED: ("python", checked),
@@ -183,6 +195,11 @@ STAGES: Final[Mapping[Stage, tuple[str, Callable[[Wish], str]]]] = {
     Stage.LLVM: ("llvm", llvm),
     Stage.C: ("c", c),
     Stage.ASM: ("gas", asm),
+    Stage.CUDA: ("cuda", device),
+    Stage.OPENCL: ("c", device),
+    Stage.SLANG: ("slang", device),
+    Stage.WGSL: ("wgsl", device),
+    Stage.ISPC: ("c", device),
 }
 
 

@@ -16,8 +16,7 @@ from loma.host.build import Source, build
 from loma.host.marshal import Library, ctypes_structs
 from loma.ir.types import Scalar
 
-PLANNED: Final = ("ispc",)
-DEVICES: Final = ("cuda", "opencl", "slang")
+DEVICES: Final = ("cuda", "opencl", "slang", "wgsl", "ispc")
 FLOATS: Final = {"f32": Scalar.F32, "f64": Scalar.F64}
 
 
@@ -48,8 +47,8 @@ def compile(
     divisions, domains and indices (on CPUs). `file` is the name of the program in messages; files
     that it imports are looked for in its folder, then in the folders of `path`.
 
-    For the targets `opencl` and `cuda` the library holds the kernels, and nothing is written; they
-    run in `opencl_command_queue`, or on the first device that is found (the queue knows its context
+    For the targets `opencl`, `cuda`, `wgsl` the library holds the kernels, which run
+    in `opencl_command_queue`, or on the first device that is found (the queue knows its context
     and device). For the target `slang` the result is a module of slangpy and the kernels by name,
     on `slang_device` (None: the first that starts).
     """
@@ -88,6 +87,4 @@ def _kernels(
 
 def _no_target(target: str) -> str:
     have = ", ".join(sorted((*driver.BACKENDS, *DEVICES)))
-    if target in PLANNED:
-        return f"the target {target!r} is not there yet; these are: {have}"
     return f"unknown target {target!r}: choose one of {have}"

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from loma import driver
-from loma.backends import cuda, cuda_load, opencl, opencl_load, slang, slang_load
+from loma.backends import (
+    cuda,
+    cuda_load,
+    ispc,
+    ispc_load,
+    opencl,
+    opencl_load,
+    slang,
+    slang_load,
+    wgsl,
+    wgsl_load,
+)
 from loma.backends.device import DeviceDialect, DeviceError, DeviceText, device_text, refusal
 from loma.backends.device_launch import Device, Launcher
 from loma.backends.interface import Interface
@@ -23,6 +34,26 @@ Structs: TypeAlias = dict[str, type[ctypes.Structure]]
 Build: TypeAlias = Callable[[DeviceText, bool, Handle], Device]
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """How kernels become text for a device, and the text a program there; `refusal` says why it
+    cannot run a kernel, `summed` whether a group of threads adds up what it has."""
+
+    text: Callable[[Module, list[Kernel], bool], DeviceText]
+    refusal: Callable[[Kernel, Module], str | None]
+    build: Build
+    summed: bool = True
+
+
+def _c_like(dialect: DeviceDialect, build: Build) -> Target:
+    name, pointers = dialect.dialect.name, dialect.pointers
+    return Target(
+        lambda module, kernels, strict: device_text(module, kernels, dialect, strict=strict),
+        lambda k, module: refusal(k, module, name, pointers=pointers),
+        build,
+    )
+
+
 def _opencl(text: DeviceText, strict: bool, queue: Handle) -> Device:
     queue = opencl_load.default_queue() if queue is None else queue
     return opencl_load.OpenCLDevice(queue, text, strict)
@@ -32,9 +63,19 @@ def _cuda(text: DeviceText, strict: bool, queue: Handle) -> Device:
     return cuda_load.CudaDevice(text, strict)
 
 
-TARGETS: Final[dict[str, tuple[DeviceDialect, Build]]] = {
-    "cuda": (cuda.TARGET, _cuda),
-    "opencl": (opencl.TARGET, _opencl),
+def _ispc(text: DeviceText, strict: bool, queue: Handle) -> Device:
+    return ispc_load.IspcDevice(text, strict)
+
+
+def _wgsl(text: DeviceText, strict: bool, queue: Handle) -> Device:
+    return wgsl_load.WgpuDevice(text)
+
+
+TARGETS: Final[dict[str, Target]] = {
+    "cuda": _c_like(cuda.TARGET, _cuda),
+    "opencl": _c_like(opencl.TARGET, _opencl),
+    "ispc": replace(_c_like(ispc.TARGET, _ispc), refusal=ispc.refusal),
+    "wgsl": Target(lambda m, k, strict: wgsl.wgsl_text(m, k), wgsl.refusal, _wgsl, False),
 }
 
 
@@ -53,8 +94,7 @@ def library_of(
     module: Module, target: str, strict: bool, queue: Handle = None
 ) -> tuple[Structs, DeviceLibrary]:
     """The same of a core module."""
-    dialect, build = TARGETS[target]
-    programs = _Programs(module, dialect, build, queue, strict)
+    programs = _Programs(module, TARGETS[target], queue, strict)
     interface = Interface.of(module)
     structs = ctypes_structs(interface.structs)
     signatures = {n: s for n, s in interface.signatures.items() if s.simd}
@@ -85,13 +125,16 @@ def slang_kernels(module: Module, *, atomic: bool = True) -> DeviceText:
 
 
 def kernel_text(module: Module, target: str, *, strict: bool = False, aliased: bool = False) -> str:
-    """The kernels of a module as the text that the device's compiler gets."""
+    """The kernels of a module as the text that the device's compiler gets; raises DeviceError where
+    none can be."""
     if target == "slang":
         return slang_kernels(module).source
-    dialect = TARGETS[target][0]
-    kernels = driver.kernels(module, strict=strict, aliased=aliased)
-    able = [k for k in kernels if refusal(k, module, target, pointers=dialect.pointers) is None]
-    return device_text(module, able, dialect, strict=strict).source
+    made = TARGETS[target]
+    kernels = driver.kernels(module, strict=strict, aliased=aliased, summed=made.summed)
+    able = [k for k in kernels if made.refusal(k, module) is None]
+    if kernels and not able:
+        raise DeviceError("; ".join(made.refusal(k, module) or "" for k in kernels))
+    return made.text(module, able, strict).source
 
 
 @dataclass(slots=True)
@@ -99,8 +142,7 @@ class _Programs:
     """The program of a module in its two forms, compiled when they are first needed."""
 
     module: Module
-    dialect: DeviceDialect
-    build: Build
+    target: Target
     queue: Handle
     strict: bool
     made: dict[bool, Launcher] = field(default_factory=dict)
@@ -110,15 +152,16 @@ class _Programs:
         """The program for arguments that are different memory, or that may be the same."""
         if aliased not in self.made:
             kernels = self._kernels(aliased)
-            text = device_text(self.module, kernels, self.dialect, strict=self.strict)
-            device = self.build(text, self.strict, self.queue)
+            text = self.target.text(self.module, kernels, self.strict)
+            device = self.target.build(text, self.strict, self.queue)
             self.made[aliased] = Launcher(device, text, self.module.file)
         return self.made[aliased]
 
     def _kernels(self, aliased: bool) -> list[Kernel]:
         """Those that the target can run; the others are noted with the reason."""
-        found = driver.kernels(self.module, strict=self.strict, aliased=aliased)
-        name, pointers = self.dialect.dialect.name, self.dialect.pointers
-        why = {k.name: refusal(k, self.module, name, pointers=pointers) for k in found}
+        found = driver.kernels(
+            self.module, strict=self.strict, aliased=aliased, summed=self.target.summed
+        )
+        why = {k.name: self.target.refusal(k, self.module) for k in found}
         self.refused.update({name: reason for name, reason in why.items() if reason is not None})
         return [k for k in found if k.name not in self.refused]

@@ -36,7 +36,7 @@ LOMA_FUNCTION void loma_add_all_f32(__global float *place, __local const float *
         loma_add_f32(place, sum);
 }
 
-/* What a launch gives its threads: words for tapes (word i of a thread lies beside word i of the
+/* What a launch gives its threads: words for tapes (eight words of a thread lie beside eight of the
    next), bytes for local arrays, and a place for the number of the first error. */
 typedef struct loma_context {
     LOMA_SHARED uint32_t *words;
@@ -48,6 +48,7 @@ typedef struct loma_context {
     bool stopped;
 } loma_context;
 
+#define LOMA_WORD(i) ctx->words[((i) >> 3) * ctx->stride + ((i) & 7)]
 #define LOMA_TAPE_FULL (-1)
 #define LOMA_HEAP_FULL (-2)
 
@@ -75,10 +76,9 @@ LOMA_FUNCTION bool loma_room(loma_context *ctx, loma_tape *tape, uint32_t count)
         return false;
     }
     if (tape->end != ctx->used || tape->end == 0) {
-        LOMA_SHARED uint32_t *below = ctx->words + (uint64_t)ctx->used * ctx->stride;
-        below[0] = tape->start;
-        below[ctx->stride] = tape->top;
-        below[2 * ctx->stride] = tape->end;
+        LOMA_WORD(ctx->used) = tape->start;
+        LOMA_WORD(ctx->used + 1) = tape->top;
+        LOMA_WORD(ctx->used + 2) = tape->end;
         tape->start = tape->top = ctx->used + 3;
         tape->end = ctx->used;
     }
@@ -89,19 +89,20 @@ LOMA_FUNCTION bool loma_room(loma_context *ctx, loma_tape *tape, uint32_t count)
 
 LOMA_FUNCTION void loma_less(loma_context *ctx, loma_tape *tape)
 {
-    const LOMA_SHARED uint32_t *below = ctx->words + (uint64_t)(tape->start - 3) * ctx->stride;
+    const uint32_t below = tape->start - 3;
     if (ctx->used == tape->end)
-        ctx->used = tape->start - 3;
-    tape->start = below[0];
-    tape->top = below[ctx->stride];
-    tape->end = below[2 * ctx->stride];
+        ctx->used = below;
+    tape->start = LOMA_WORD(below);
+    tape->top = LOMA_WORD(below + 1);
+    tape->end = LOMA_WORD(below + 2);
 }
 
 LOMA_FUNCTION bool loma_push_word(loma_context *ctx, loma_tape *tape, uint32_t x)
 {
     if (!loma_room(ctx, tape, 1))
         return false;
-    ctx->words[tape->top++ * ctx->stride] = x;
+    LOMA_WORD(tape->top) = x;
+    ++tape->top;
     return true;
 }
 
@@ -113,7 +114,8 @@ LOMA_FUNCTION uint32_t loma_pop_word(loma_context *ctx, loma_tape *tape, int32_t
         loma_stop(ctx, number);
         return 0;
     }
-    return ctx->words[--tape->top * ctx->stride];
+    --tape->top;
+    return LOMA_WORD(tape->top);
 }
 
 LOMA_FUNCTION void loma_drop(loma_context *ctx, loma_tape *tape)
@@ -209,7 +211,7 @@ __kernel void r_drop(Ball ball, __global Ball *adj_ball, __global const float *r
 {
     const uint64_t _lane = get_global_id(0);
     loma_context ctx = {
-        _words + _lane, get_global_size(0), 0, _capacity,
+        _words + 8 * _lane, get_global_size(0) * 8, 0, _capacity,
         _heap + _lane * _size, 0, 0, _size, _error, false
     };
     float sum_adj_ball = 0;

@@ -36,7 +36,7 @@ LOMA_FUNCTION void loma_add_all_f32(__global float *place, __local const float *
         loma_add_f32(place, sum);
 }
 
-/* What a launch gives its threads: words for tapes (word i of a thread lies beside word i of the
+/* What a launch gives its threads: words for tapes (eight words of a thread lie beside eight of the
    next), bytes for local arrays, and a place for the number of the first error. */
 typedef struct loma_context {
     LOMA_SHARED uint32_t *words;
@@ -48,6 +48,7 @@ typedef struct loma_context {
     bool stopped;
 } loma_context;
 
+#define LOMA_WORD(i) ctx->words[((i) >> 3) * ctx->stride + ((i) & 7)]
 #define LOMA_TAPE_FULL (-1)
 #define LOMA_HEAP_FULL (-2)
 
@@ -120,7 +121,7 @@ __kernel void divide(__global const int32_t *restrict a, __global const int32_t 
 {
     const uint64_t _lane = get_global_id(0);
     loma_context ctx = {
-        _words + _lane, get_global_size(0), 0, _capacity,
+        _words + 8 * _lane, get_global_size(0) * 8, 0, _capacity,
         _heap + _lane * _size, 0, 0, _size, _error, false
     };
     for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {
@@ -207,7 +208,7 @@ __kernel void scratch(int32_t n, __global const float *restrict x, __global floa
 {
     const uint64_t _lane = get_global_id(0);
     loma_context ctx = {
-        _words + _lane, get_global_size(0), 0, _capacity,
+        _words + 8 * _lane, get_global_size(0) * 8, 0, _capacity,
         _heap + _lane * _size, 0, 0, _size, _error, false
     };
     for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {

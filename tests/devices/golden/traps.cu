@@ -64,7 +64,7 @@ LOMA_FUNCTION void loma_add_all_f32(float *place, float x)
     __syncthreads();
 }
 
-/* What a launch gives its threads: words for tapes (word i of a thread lies beside word i of the
+/* What a launch gives its threads: words for tapes (eight words of a thread lie beside eight of the
    next), bytes for local arrays, and a place for the number of the first error. */
 typedef struct loma_context {
     LOMA_SHARED uint32_t *words;
@@ -76,6 +76,7 @@ typedef struct loma_context {
     bool stopped;
 } loma_context;
 
+#define LOMA_WORD(i) ctx->words[((i) >> 3) * ctx->stride + ((i) & 7)]
 #define LOMA_TAPE_FULL (-1)
 #define LOMA_HEAP_FULL (-2)
 
@@ -148,7 +149,7 @@ extern "C" __global__ void
 {
     const uint64_t _lane = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x;
     loma_context ctx = {
-        _words + _lane, gridDim.x * (uint64_t)blockDim.x, 0, _capacity,
+        _words + 8 * _lane, gridDim.x * (uint64_t)blockDim.x * 8, 0, _capacity,
         _heap + _lane * _size, 0, 0, _size, _error, false
     };
     for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
@@ -247,7 +248,7 @@ extern "C" __global__ void
 {
     const uint64_t _lane = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x;
     loma_context ctx = {
-        _words + _lane, gridDim.x * (uint64_t)blockDim.x, 0, _capacity,
+        _words + 8 * _lane, gridDim.x * (uint64_t)blockDim.x * 8, 0, _capacity,
         _heap + _lane * _size, 0, 0, _size, _error, false
     };
     for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;

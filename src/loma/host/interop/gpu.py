@@ -13,7 +13,7 @@ from loma.host.facts import pairs
 from loma.host.function import Function, fwd_diff, rev_diff
 from loma.host.refusals import ArgumentTypeError
 from loma.ir.nodes import Argument, Direction
-from loma.ir.types import ArrayType, Scalar, has_float
+from loma.ir.types import ArrayType, Scalar, StructType, has_float
 
 Value: TypeAlias = Any
 Values: TypeAlias = Mapping[str, Value]
@@ -71,7 +71,8 @@ def run(f: Function, values: Values, threads: int | None) -> dict[str, Value]:
 
 
 def _struct(instance: Value, a: Argument, x: Mapping[str, Value]) -> Value:
-    made = instance.ctypes_classes[str(a.type)]()
+    assert isinstance(a.type, StructType), "a mapping is a struct"
+    made = instance.ctypes_classes[a.type.name]()
     for name, value in x.items():
         setattr(made, name, value)
     return made
