@@ -17,7 +17,7 @@ from loma.backends.cfamily import ATOM, Dialect, Printer, Types
 from loma.backends.cfamily_facts import facts
 from loma.backends.cfamily_statements import Program
 from loma.backends.device import DeviceText, KernelFacts
-from loma.backends.device_function import Stop, Stops
+from loma.backends.device_function import Stops
 from loma.backends.slang import Flat, every, printed, structs
 from loma.backends.slang import refusal as flat_refusal
 from loma.backends.wgsl_runtime import OPENING, WORDS, runtime
@@ -367,7 +367,7 @@ class _Thread(Flat):
         return f"if (!loma_push(&{name}, {bits})) {{ {self._leave()} }}"
 
     def _pop(self, tape: T.Place, v: Var) -> str:
-        number = self._stops.number(Stop(Trap.INDEX, self._line, "pop from an empty tape"))
+        number = self._reason(Trap.INDEX, "pop from an empty tape")[0]
         word = f"loma_pop(&{self._show.place(tape)[0]}, {number})"
         made = f"{word} != 0u" if v.scalar is Scalar.BOOL else (
             f"bitcast<{WGSL.value[v.scalar]}>({word})")

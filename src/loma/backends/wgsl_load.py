@@ -42,10 +42,10 @@ class WgpuDevice:
     """A WebGPU device with a program."""
 
     def __init__(self, text: DeviceText) -> None:
+        self._device = device()
         import wgpu
 
         self._flags = wgpu
-        self._device = device()
         self._text = {k.entry: k for k in text.kernels.values()}
         try:
             self._module = self._device.create_shader_module(code=text.source)
