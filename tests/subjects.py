@@ -23,7 +23,7 @@ from loma.backends.base import Options
 from loma.backends.interface import Interface
 from loma.backends.toolchain import find_compiler
 from loma.frontend import load
-from loma.frontend.oracle import Cell, Oracle
+from loma.frontend.oracle.program import Cell, Oracle
 from loma.host.marshal import Library, ctypes_structs
 from loma.ir.derived import Mode, derived_signature, implicit_name
 from loma.ir.interp import run

@@ -19,7 +19,7 @@ from loma.ad.rulebook import Rulebook
 from loma.ad.split import Splitter
 from loma.diagnostics import Span
 from loma.frontend import typed
-from loma.frontend.lower import lower
+from loma.frontend.lower.program import lower
 from loma.ir.analysis.races import Race, races
 from loma.ir.analysis.roots import written_params
 from loma.ir.derived import Mode, implicit_name

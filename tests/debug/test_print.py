@@ -13,7 +13,7 @@ import pytest
 from loma import driver
 from loma.backends.toolchain import find_compiler
 from loma.frontend import load
-from loma.frontend.oracle import Oracle
+from loma.frontend.oracle.program import Oracle
 from loma.host.course import compile
 from loma.ir.interp import Interpreter
 from loma.ir.nodes import Module

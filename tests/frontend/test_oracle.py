@@ -7,8 +7,8 @@ import pytest
 
 from loma.diagnostics import RunError
 from loma.frontend import load
-from loma.frontend.oracle import Cell, Oracle, OutOfSteps
-from loma.frontend.oracle_numbers import RULES, Dual, Numbers, slope_at
+from loma.frontend.oracle.numbers import RULES, Dual, Numbers, slope_at
+from loma.frontend.oracle.program import Cell, Oracle, OutOfSteps
 from loma.ir.prims import TABLE
 from loma.ir.types import F64
 

@@ -10,7 +10,7 @@ import pytest
 from loma import driver
 from loma.diagnostics import UserError
 from loma.frontend import load
-from loma.frontend.oracle import Cell, Oracle
+from loma.frontend.oracle.program import Cell, Oracle
 from loma.host.course import compile
 from loma.ir.interp import Interpreter
 from loma.ir.text import module_text

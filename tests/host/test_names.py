@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 
 import loma
-from loma.frontend.check_call import BUILTINS
+from loma.frontend.check.call import BUILTINS
 from loma.host import names
 
 MORE = {"Tape", "argmax", "argmin", "make__dfloat", "parallel"}

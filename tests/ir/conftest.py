@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from loma.frontend import load
-from loma.frontend.lower import lower
+from loma.frontend.lower.program import lower
 from loma.ir.interp import run
 from loma.ir.interp_values import Memory
 from loma.ir.nodes import Module

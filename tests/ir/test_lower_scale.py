@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loma.frontend import typed
-from loma.frontend.lower import lower
+from loma.frontend.lower.program import lower
 from loma.ir.interp import run
 from loma.ir.nodes import Argument, Direction, Module, Signature
 from loma.ir.prims import arithmetic as A

@@ -15,7 +15,7 @@ import loma
 from loma import driver
 from loma.diagnostics import RunError, UserError
 from loma.frontend import load
-from loma.frontend.oracle import Oracle
+from loma.frontend.oracle.program import Oracle
 from loma.host.course import compile
 from loma.ir.text import module_text
 from loma.ir.types import F64

@@ -10,7 +10,7 @@ from typing import Any
 
 from loma.diagnostics import RunError
 from loma.frontend import load
-from loma.frontend.lower import lower
+from loma.frontend.lower.program import lower
 from loma.ir.interp import Interpreter
 from loma.ir.nodes import Function, Module, Op
 from loma.ir.traverse import walk

@@ -12,7 +12,7 @@ from properties.inputs import Case, Inputs, outcome, wrapped
 
 from loma.diagnostics import RunError
 from loma.frontend import load
-from loma.frontend.lower import lower
+from loma.frontend.lower.program import lower
 from loma.frontend.typed import Module as Typed
 from loma.ir.interp import run
 from loma.ir.nodes import Module

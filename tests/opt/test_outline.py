@@ -12,7 +12,7 @@ from properties.generator import generate
 
 from loma import driver
 from loma.frontend import load
-from loma.frontend.lower import lower
+from loma.frontend.lower.program import lower
 from loma.host.course import compile
 from loma.ir.nodes import Module
 from loma.ir.types import F32, F64

@@ -13,7 +13,7 @@ import loma
 from loma import atomic_add, parallel
 from loma.driver import core_module
 from loma.frontend import load
-from loma.frontend.oracle import Cell, Oracle
+from loma.frontend.oracle.program import Cell, Oracle
 from loma.ir.nodes import For
 from loma.ir.traverse import walk
 from loma.ir.types import F64

@@ -16,7 +16,7 @@ from properties.inputs import Case, Inputs, difference, leaves, outcome, wrapped
 from loma.diagnostics import CompileError, RunError, UserError
 from loma.driver import core_module
 from loma.frontend import load
-from loma.frontend.oracle import Cell, Oracle
+from loma.frontend.oracle.program import Cell, Oracle
 from loma.frontend.typed import Module
 from loma.ir.interp import run as run_core
 from loma.ir.nodes import Direction

@@ -6,7 +6,7 @@ import pytest
 from subjects import COMPILED, CORES, on
 
 from loma.frontend import load
-from loma.frontend.lower import lower
+from loma.frontend.lower.program import lower
 from loma.ir.analysis.races import Race, races
 from loma.ir.types import F64
 

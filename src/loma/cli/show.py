@@ -17,7 +17,7 @@ from loma.cli.files import FileArgument, Float, FloatOption, PathOption, StrictO
 from loma.cli.screen import screen, show_code
 from loma.diagnostics import CompileError, Span, source_lines
 from loma.frontend import typed
-from loma.frontend.lower import lower
+from loma.frontend.lower.program import lower
 from loma.host.generated import ASM_START, LLVM_START, cut
 from loma.host.modules import named_structs
 from loma.host.requests import names, request_of, requested, sliced

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from loma.diagnostics import Files
 from loma.frontend import surface, typed
-from loma.frontend.check import check
+from loma.frontend.check.program import check
 from loma.frontend.errors import Finding, raise_all
 from loma.frontend.modules import parse_program
 from loma.frontend.source import open_source

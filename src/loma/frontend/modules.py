@@ -21,7 +21,7 @@ from loma.frontend.codes import modules as codes
 from loma.frontend.codes import syntax as syntax_codes
 from loma.frontend.constants import Constant
 from loma.frontend.errors import Finding, raise_all
-from loma.frontend.parse import Parser
+from loma.frontend.parse.program import Parser
 from loma.frontend.pseudo import PSEUDO, VALUES
 from loma.frontend.rename import Renamer, defined, single_name
 from loma.frontend.search import (

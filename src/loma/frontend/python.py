@@ -15,7 +15,7 @@ from loma.diagnostics import Diagnostic, Span
 from loma.frontend import surface
 from loma.frontend.codes import syntax as codes
 from loma.frontend.errors import Finding, ProgramError, raise_all
-from loma.frontend.parse import Parser
+from loma.frontend.parse.program import Parser
 from loma.frontend.source import Source, open_source, read
 
 Dotted: TypeAlias = tuple[str, ...]

@@ -24,7 +24,7 @@ from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_typ
 from loma.backends.llvm.python_call import compiler_lock
 from loma.diagnostics import Diagnostic, Files, UserError
 from loma.frontend import parsed, surface
-from loma.frontend.check_generic import is_template
+from loma.frontend.check.generic import is_template
 from loma.frontend.methods import lifted
 from loma.frontend.python import Dotted, Written, placed, scan
 from loma.host import names

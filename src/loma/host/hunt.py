@@ -13,7 +13,7 @@ from loma.backends.interface import Interface
 from loma.diagnostics import NOWHERE, RunError, Span, excerpt, source_lines
 from loma.frontend import typed
 from loma.frontend.expr_text import expr_text
-from loma.frontend.lower import lower
+from loma.frontend.lower.program import lower
 from loma.host.calls import Compiled, Operands, outputs
 from loma.host.gradient import value_and_gradient
 from loma.host.marshal import ctypes_structs

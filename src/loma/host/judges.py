@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 from loma.diagnostics import RunError
 from loma.frontend import typed
-from loma.frontend.oracle import Cell, Oracle
-from loma.frontend.oracle_numbers import Numbers
+from loma.frontend.oracle.numbers import Numbers
+from loma.frontend.oracle.program import Cell, Oracle
 from loma.host.calls import Operands, Outcome
 from loma.host.plain import Plain, leaves
 from loma.ir.nodes import Direction, Signature

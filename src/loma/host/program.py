@@ -17,7 +17,7 @@ from loma.backends.cache import Cache, key
 from loma.backends.llvm import compile_object, identity
 from loma.diagnostics import Span, UserError
 from loma.frontend import load_parts, parsed, surface, typed
-from loma.frontend.check_generic import is_template
+from loma.frontend.check.generic import is_template
 from loma.frontend.python import type_expr, type_param
 from loma.host.build import compiler_version
 from loma.host.definitions import (

@@ -15,9 +15,9 @@ from typing import Final
 
 from loma.diagnostics import RunError, Span, UserError
 from loma.frontend import typed
-from loma.frontend.oracle import OutOfSteps
-from loma.frontend.oracle_derivatives import Unjudged
-from loma.frontend.oracle_memory import NullPointer
+from loma.frontend.oracle.derivatives import Unjudged
+from loma.frontend.oracle.memory import NullPointer
+from loma.frontend.oracle.program import OutOfSteps
 from loma.host.calls import Compiled, Operands
 from loma.host.inputs import TRIES, Draw, Sizes, finite
 from loma.host.judges import (

@@ -1,0 +1,1 @@
+"""From the surface tree to the typed tree, or to diagnostics."""

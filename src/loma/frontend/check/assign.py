@@ -1,0 +1,205 @@
+"""Assignments, plain and augmented."""
+
+from __future__ import annotations
+
+from loma.diagnostics import Span
+from loma.frontend import surface, typed
+from loma.frontend.check.methods import Item
+from loma.frontend.check.parallel import check_written
+from loma.frontend.check.parts import Parts, is_part, is_pointed
+from loma.frontend.check.places import is_memory, is_place
+from loma.frontend.check.scope import Entry
+from loma.frontend.check.stacks import takes_store
+from loma.frontend.check.tuples import IGNORED, is_ignored, shaped, unpack, unpack_value
+from loma.frontend.codes import arrays as array_codes
+from loma.frontend.codes import calls as call_codes
+from loma.frontend.codes import constructs as construct_codes
+from loma.frontend.codes import flow as codes
+from loma.frontend.codes import types as type_codes
+from loma.ir.types import TAPE, ArrayType, Scalar, StructType, TapeType, Type
+
+
+class Assignments(Parts):
+    """Checks assignments."""
+
+    def right_side(self, e: surface.Expr) -> typed.Expr | None:
+        """A whole right side: there, a call that takes a tape or stack may write its operands."""
+        if isinstance(e, surface.MethodCall):
+            return self.method_call(e, "whole")
+        if not isinstance(e, surface.Call) or not takes_store(
+                self.context.signatures.get(e.function)):
+            return self.expr(e)
+        done = self.user_call(e, statement=True)
+        if done is not None and done.type is None:
+            self.report(call_codes.no_value(e))
+            return None
+        return done
+
+    def assign(self, s: surface.Assign) -> typed.Stmt | None:
+        """target = value; the first assignment to a name declares it."""
+        if isinstance(s.target, surface.Tuple):
+            return unpack(self, s, s.target)
+        return self.assigned(s, self.right_side(s.value))
+
+    def assigned(self, s: surface.Assign, value: typed.Expr | None) -> typed.Stmt | None:
+        """target = value, with the value checked already."""
+        if isinstance(s.target, surface.Tuple):
+            return unpack_value(self, s, s.target, value)
+        if is_ignored(self, s.target) and value is not None and not isinstance(
+                value.type, ArrayType | TapeType | None):
+            return typed.Declare(typed.Symbol(IGNORED, value.type, s.span), value, span=s.span)
+        if isinstance(s.target, surface.Name) and self.scope.find(s.target.name) is None:
+            if self.named_part(s, s.target.name, value):
+                return None
+            if value is None or isinstance(value.type, (ArrayType, TapeType)):
+                self._unknown(s, s.target.name, value)
+                return None
+            done = self.first(s, s.target.name, value)
+            if done is not None:
+                return done
+        return self._put(s, self._target(s, s.target), value)
+
+    def _put(
+        self, s: surface.Assign, target: typed.Expr | None, value: typed.Expr | None
+    ) -> typed.Stmt | None:
+        if target is None or value is None or not self.fits_inferred(s, target, value):
+            return None
+        if isinstance(target, Item):
+            return self.stored_item(s, target.node, (*target.args, value))
+        if is_part(s.target, target) and not is_pointed(target, value):
+            return self.copied_part(s, target, value)
+        ready = self._ready(s, target, value)
+        return None if ready is None else typed.Assign(target, ready, span=s.span)
+
+    def _ready(
+        self, s: surface.Assign | surface.Augment, target: typed.Expr, value: typed.Expr
+    ) -> typed.Expr | None:
+        """The value as one of the target's type."""
+        ready = shaped(self, value, target.type)
+        if ready is None:
+            return None
+        value = ready
+        if isinstance(value.type, Scalar) and isinstance(target.type, Scalar):
+            return self.settled(value, target.type)
+        if isinstance(target, typed.Member) and _shared(target.type, value.type):
+            return value
+        if isinstance(target.type, ArrayType):
+            self.report(type_codes.whole_array(s, s.span, initial=False))
+        elif target.type is TAPE:
+            self.copied_tape(s.span)
+        elif value.type != target.type:
+            self.report(type_codes.assigned(
+                s, s.value.span, self.types.text(value.type), self.types.text(target.type)))
+        else:
+            return value
+        return None
+
+    def _unknown(self, s: surface.Assign, name: str, value: typed.Expr | None) -> None:
+        """A first assignment that gives no type."""
+        self.scope.declare(name, Entry(None, s))
+        if value is not None and value.type is TAPE:
+            self.copied_tape(s.span)
+        elif value is not None:
+            self.report(type_codes.whole_array(s, s.span, initial=True))
+
+    def augment(self, s: surface.Augment) -> typed.Stmt | None:
+        """target operator= value; the target's indices are evaluated once."""
+        target = self._target(s, s.target)
+        named = isinstance(s.target, surface.Name)
+        value = self.right_side(s.value) if named else self.expr(s.value)
+        if target is None or value is None:
+            return None
+        if isinstance(target, Item):
+            return self._augment_item(s, target, value)
+        place = self.fixed(target)
+        done = self._stepped(s, place, value)
+        if done is None or not self.fits_inferred(s, place, done):
+            return None
+        ready = self._ready(s, place, done)
+        return None if ready is None else typed.Assign(place, ready, span=s.span)
+
+    def _stepped(
+        self, s: surface.Augment, place: typed.Expr, value: typed.Expr
+    ) -> typed.Expr | None:
+        """What an augmented assignment assigns."""
+        step = surface.Binary(s.operator, s.target, s.value, span=s.span)
+        if s.operator == "@" and not isinstance(place.type, StructType):
+            self.report(construct_codes.augmented(s.span, "@"))
+            return None
+        return self.infix(step, place, value)
+
+    # Items of structs.
+
+    def _augment_item(
+        self, s: surface.Augment, target: Item, value: typed.Expr
+    ) -> typed.Stmt | None:
+        """base[indices] operator= value, of a struct: the indices are evaluated once."""
+        base, *indices = target.args
+        kept = (self.fixed(base), *(self._kept(i) for i in indices))
+        found = self.item(target.node, kept)
+        done = None if found is None else self._stepped(s, found, value)
+        return None if done is None else self.stored_item(s, target.node, (*kept, done))
+
+    def fixed(self, e: typed.Expr) -> typed.Expr:
+        """The place, with indices that cost something evaluated once, ahead."""
+        match e:
+            case typed.Member(base, field, t):
+                return typed.Member(self.fixed(base), field, t, span=e.span)
+            case typed.Index(base, index, t):
+                return typed.Index(self.fixed(base), self._kept(index), t, span=e.span)
+            case _:
+                return e
+
+    def _kept(self, index: typed.Expr) -> typed.Expr:
+        """An index that is evaluated once, ahead, if it costs something."""
+        if _plain(index) or index.type is None:
+            return index
+        symbol = typed.Symbol("i", index.type, index.span)
+        self.ahead.append(typed.Declare(symbol, index, span=index.span))
+        return typed.Name(symbol, span=index.span)
+
+    def copied_tape(self, span: Span) -> None:
+        """Reports a tape that is copied."""
+        self.report(type_codes.misplaced_type(
+            span, "a `Tape`", "copied", "pass it on as an `InOut[Tape]` argument"))
+
+    def _target(self, s: surface.Node, e: surface.Expr) -> typed.Expr | None:
+        """A place that is written."""
+        if isinstance(e, surface.Name):
+            entry = self.scope.find(e.name)
+            if entry is not None and entry.view is not None:
+                self.report(array_codes.view_assigned(s, e.span, e.name))
+                return None
+            found = self.variable(e, s) if self.writable(e) else None
+            return found if check_written(self, found) else None
+        if self.in_captured(e):
+            return None
+        self.stored = e
+        target = self.expr(e)
+        if isinstance(target, Item) and is_place(e):
+            return target
+        if not check_written(self, target):
+            return None
+        made = target is not None and not is_memory(target)
+        if (made or not is_place(e)) and not isinstance(e, surface.Bad):
+            self.report(codes.not_assignable(s, e.span))
+            return None
+        return target
+
+
+def _plain(e: typed.Expr) -> bool:
+    """Whether an index is made of variables and literals alone."""
+    match e:
+        case typed.Literal() | typed.Name() | typed.ThreadId():
+            return True
+        case typed.Apply(prim, args):
+            return prim.speculatable and all(map(_plain, args))
+        case typed.Convert(value):
+            return _plain(value)
+        case _:
+            return False
+
+
+def _shared(target: Type | None, value: Type | None) -> bool:
+    """Whether an assignment to a member makes it point to the array that the value points to."""
+    return isinstance(target, ArrayType) and target.size is None and target == value

@@ -1,0 +1,1 @@
+"""Interprets the typed tree, independently of all that comes after it."""
