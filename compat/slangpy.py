@@ -9,8 +9,14 @@ import importlib.util
 import pathlib
 import sys
 
-_here = pathlib.Path(__file__).resolve().parent
-_elsewhere = [p for p in sys.path if pathlib.Path(p or ".").resolve() != _here]
+
+def _is_copy(folder: str) -> bool:
+    """Whether a folder holds this module, or a copy of it."""
+    file = pathlib.Path(folder or ".") / "slangpy.py"
+    return file.is_file() and file.read_text("utf-8").startswith('"""Course scripts import')
+
+
+_elsewhere = [p for p in sys.path if not _is_copy(p)]
 _spec = importlib.machinery.PathFinder.find_spec("slangpy", _elsewhere)
 
 if _spec is not None and _spec.loader is not None:
@@ -23,5 +29,5 @@ else:
         if name.startswith("__"):
             raise AttributeError(name)
         raise NotImplementedError(
-            f"slangpy.{name}: slangpy is not installed, and loma has no target 'slang' yet"
+            f"slangpy.{name}: slangpy is not installed"
         )

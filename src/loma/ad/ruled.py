@@ -84,7 +84,15 @@ class RuledCalls(MemoryRules):
                 "make the Out argument InOut too",
             )
         still = self.split_call(replace(op, function=rule.still), self.adjoints())
-        return [*still, *before, op]
+        elsewhere = [x for _, x in outputs if not self.is_plain(x)]
+        for x in elsewhere:
+            if not self.is_last(op, self.root_base(x)):
+                self.plain(op, x)
+        return [*still, *before, *([] if elsewhere else [op])]  # what it would write is not read
+
+    def is_plain(self, x: Var) -> bool:
+        """Whether what is written to a root goes to the root itself."""
+        return isinstance(self.primal.get(self.root_base(x), Plain()), Plain)
 
     def adjoint_of(self, x: Var) -> Var | None:
         """The adjoint memory of a root, if there is any."""

@@ -1,0 +1,48 @@
+"""A function with a rule that writes to an argument of its caller, of unknown length."""
+
+from __future__ import annotations
+
+import pytest
+from subjects import differences, on
+
+from loma.diagnostics import UserError
+
+RULED = """def q(a : In[Array[float]], s : In[float], b : Out[Array[float]]):
+    for i in range(2):
+        b[i] = sin(a[i]) * s
+
+@custom_rev(q)
+def q_rev(a : In[Array[float]], da : Out[Array[float]], s : In[float], ds : Out[float],
+          db : In[Array[float]]):
+    for i in range(2):
+        da[i] += cos(a[i]) * s * db[i]
+        ds += sin(a[i]) * db[i]
+
+def f(x : In[Array[float]], y : {direction}[Array[float]], k : In[float]):
+{body}
+r = rev_diff(f)
+rr = fwd_diff(r)
+"""
+DUAL = [{"val": 0.5, "dval": 1.25}, {"val": 0.75, "dval": -1.5}]
+
+
+@pytest.mark.parametrize("how", ["core", "plain", "llvm", "c"])
+@pytest.mark.parametrize("direction", ["Out", "InOut"])
+def test_the_last_write(how: str, direction: str) -> None:
+    text = RULED.format(direction=direction, body="    q(x, k * k, y)\n")
+    primal, duals = ([[0.25, 0.5]], [DUAL]) if direction == "InOut" else ([], [])
+    scalar = {"val": 0.5, "dval": 2.0}
+    for name, data in (
+        ("r", [[0.5, 0.75], [0.0, 1.0], *primal, [0.5, -1.25], 0.5, 0.0]),
+        ("rr", [DUAL, DUAL, *duals, DUAL, scalar, scalar]),
+    ):
+        wanted = on("oracle", text).call(name, data)
+        assert not differences(on(how, text).call(name, data)[0], wanted[0])
+
+
+@pytest.mark.parametrize("body", [
+    "    q(x, k, y)\n    y[1] = y[0] * y[1] * k\n", "    q(x, k, y)\n    q(x, y[0], y)\n"])
+def test_what_is_read_later_is_refused(body: str) -> None:
+    with pytest.raises(UserError) as caught:
+        on("core", RULED.format(direction="InOut", body="    k = k * y[1]\n" + body))
+    assert [d.code for d in caught.value.diagnostics] == ["E0603"]
