@@ -46,3 +46,20 @@ def test_what_is_read_later_is_refused(body: str) -> None:
     with pytest.raises(UserError) as caught:
         on("core", RULED.format(direction="InOut", body="    k = k * y[1]\n" + body))
     assert [d.code for d in caught.value.diagnostics] == ["E0603"]
+
+
+@pytest.mark.parametrize("how", ["core", "plain", "llvm", "c"])
+@pytest.mark.parametrize("body", [
+    "    q(x, k, y)\n", "    q(x, k, y)\n    y[1] = y[0] * y[1] * k\n",
+    "    q(x, k, y)\n    k = k * y[0]\n    q(x, k, y)\n"])
+def test_an_output_of_known_length(how: str, body: str) -> None:
+    """A loop with literal bounds writes all of it: what was there before is not asked for."""
+    text = RULED.replace("b : Out[Array[float]]", "b : Out[Array[float, 2]]").replace(
+        "db : In[Array[float]]", "db : In[Array[float, 2]]").replace(
+        "{direction}[Array[float]]", "Out[Array[float, 2]]").format(body=body)
+    for name, data in (
+        ("r", [[0.5, 0.75], [0.0, 1.0], [0.5, -1.25], 0.5, 0.0]),
+        ("rr", [DUAL, DUAL, DUAL, DUAL[0], DUAL[1]]),
+    ):
+        wanted = on("oracle", text).call(name, data)
+        assert not differences(on(how, text).call(name, data)[0], wanted[0])

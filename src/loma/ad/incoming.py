@@ -6,12 +6,14 @@ the sweep needs it, the derivative is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from loma.ir.nodes import (
     Call,
     Const,
+    For,
     Function,
     If,
     Load,
@@ -27,6 +29,7 @@ from loma.ir.traverse import regions
 
 Place = tuple[str | int, ...]
 MustWrite = Callable[[str, int], bool]
+MOST: Final = 64
 
 
 @dataclass(slots=True)
@@ -83,6 +86,7 @@ class Incoming:
             case _:
                 for inner in regions(op):
                     self.visit(inner, before)
+                return before | frozenset(counted(op, self.root, {}))
         return before
 
     def call(self, op: Call, before: frozenset[Place], views: set[Var]) -> frozenset[Place]:
@@ -93,6 +97,23 @@ class Incoming:
             if isinstance(x, Var) and x in views and () not in before:
                 self.calls.append(op)
         return before
+
+
+def counted(op: Op, root: Var, known: Mapping[Var, Const], most: int = MOST) -> Iterator[Place]:
+    """The places that a loop certainly writes each time, if its counter has few, known values."""
+    if not isinstance(op, For):
+        return
+    start, count, step, index = op.start, op.count, int(op.step.value), op.body.args[0]
+    if not isinstance(start, Const) or not isinstance(count, Const) or count.value > most:
+        return
+    for k in range(int(count.value)):
+        here = {**known, index: Const(int(start.value) + k * step, index.scalar)}
+        for inner in op.body.ops:
+            if isinstance(inner, Store) and inner.root is root:
+                path = [here.get(s, s) if isinstance(s, Var) else s for s in inner.path]
+                place = place_of(tuple(path))
+                yield from () if place is None else (place,)
+            yield from counted(inner, root, here, most // int(count.value))
 
 
 def place_of(path: Path) -> Place | None:
