@@ -190,3 +190,10 @@ def test_no_array_is_written() -> None:
     moved = programs.moved(x, x, 0.5)
     np.testing.assert_array_equal(x, before)
     assert np.all(np.asarray(moved) != before)
+
+
+def test_a_function_maps_over_arrays() -> None:
+    x, y = jnp.linspace(0.0, 1.0, 3)[:, None], jnp.array([0.5, 1.5])
+    z = jax.jit(programs.product.map)(x, y)
+    np.testing.assert_allclose(z, x * y + jnp.sin(x))
+    check_grads(programs.product.map, (x, y), order=2, modes=["fwd", "rev"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from interop import programs
 from interop.programs import CASES, SIMPLE, Case
 
 import loma
-from loma import In, Out, f32, float2int
+from loma import Array, In, Out, f32, f64, float2int, thread_id
 
 IDS = [c.name for c in CASES]
 
@@ -265,3 +266,48 @@ def test_compile_computes_the_same() -> None:
     for _ in range(4):
         (g,) = torch.autograd.grad(compiled(x), x)
         torch.testing.assert_close(g, 12 * torch.cos(4 * x))
+
+
+def test_a_function_maps_over_tensors() -> None:
+    x = torch.rand(3, 1, dtype=torch.float64, requires_grad=True)
+    y = torch.rand(2, dtype=torch.float64)
+    z = programs.product.map(x, y)
+    torch.testing.assert_close(z, x * y + torch.sin(x))
+    (g,) = torch.autograd.grad(z.sum(), x)
+    torch.testing.assert_close(g, y.sum() + 2 * torch.cos(x))
+    with pytest.raises(loma.ArgumentValueError, match="do not fit together"):
+        programs.product.map(x[:, 0], y)
+
+
+def test_derivatives_of_loma_itself_are_for_numpy() -> None:
+    with pytest.raises(loma.ArgumentTypeError, match="for NumPy arrays; .*torch.func"):
+        loma.grad(programs.product)(torch.tensor(1.0), 2.0)
+
+
+def test_eight_threads_at_once() -> None:
+    def work(k: int) -> torch.Tensor:
+        a = torch.tensor(0.1 * k, dtype=torch.float64, requires_grad=True)
+        x = torch.linspace(0.0, 1.0, 1000, dtype=torch.float64)
+        for _ in range(50):
+            (g,) = torch.autograd.grad(programs.waves(a, x).sum(), a)
+        return g - (x * torch.cos(a * x)).sum()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(abs(d.item()) < 1e-9 for d in pool.map(work, range(16)))
+
+
+T = TypeVar("T", f32, f64)
+
+
+@loma.kernel
+def squares(a: In[T], x: In[Array[T]], y: Out[Array[T]]):
+    i: int = thread_id()
+    y[i] = a * x[i] * x[i]
+
+
+def test_generic_functions_take_their_types_from_tensors() -> None:
+    for dtype in (torch.float32, torch.float64):
+        a, x = torch.tensor(2.0, dtype=dtype), torch.rand(3, dtype=dtype, requires_grad=True)
+        y = squares(a, x)
+        assert y.dtype == dtype
+        torch.testing.assert_close(torch.autograd.grad(y.sum(), x)[0], 4 * x)

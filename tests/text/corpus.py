@@ -314,4 +314,24 @@ def chosen(x : In[float], n : In[int]) -> float:
     ),
 )
 
-CASES: Final = (SCALARS, CONTROL, MEMORY, KERNELS, POINTERS, CONSTRUCTS, DERIVED)
+SHARED: Final = Case(
+    "shared",
+    """
+def dot(x : In[Array[float]], y : In[Array[float]], n : In[int]) -> float:
+    s : float
+    for i in range(n):
+        s = s + x[i] * y[i]
+    return s
+
+def f(a : In[Array[float]], n : In[int]) -> float:
+    return sin(dot(a, a, n))
+
+r_f = rev_diff(f)
+""",
+    (
+        ("f", ([0.5, 0.25], 2)),
+        ("r_f", ([0.5, 0.25], [0.0, 1.0], 2, [0], 1.0)),
+    ),
+)
+
+CASES: Final = (SCALARS, CONTROL, MEMORY, KERNELS, POINTERS, CONSTRUCTS, DERIVED, SHARED)

@@ -113,17 +113,28 @@ def _types(f: surface.Function, name: str, values: Mapping[str, Value]) -> Types
 def _asked(e: surface.TypeExpr, value: Value) -> Iterator[tuple[str, str | type]]:
     """The type parameters in a written type, each with the type that a value has for it."""
     match e:
-        case surface.NamedType(name) if isinstance(value, np.generic):
-            yield name, KINDS.get(value.dtype.name, "")
-        case surface.NamedType(name) if isinstance(value, float | int):
+        case surface.NamedType(name) if isinstance(value, float | int) and (
+                not isinstance(value, np.generic)):
             yield name, type(value)
+        case surface.NamedType(name) if hasattr(value, "dtype"):
+            yield name, _kind(value)
         case surface.ArrayTypeExpr(inner) | surface.ShapedTypeExpr(inner) if value is not None:
             while isinstance(inner, surface.ArrayTypeExpr):
                 inner = inner.element
             if isinstance(inner, surface.NamedType):
-                yield inner.name, KINDS.get(np.asarray(value).dtype.name, "")
+                yield inner.name, _kind(value)
         case _:
             pass
+
+
+def _kind(value: Value) -> str:
+    """The type of an array's elements, be it NumPy's or another library's."""
+    first = value
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    if not hasattr(first, "dtype"):
+        first = np.asarray(value)
+    return KINDS.get(str(first.dtype).rpartition(".")[2], "")
 
 
 def _one(p: surface.TypeParam, name: str, types: list[str], weak: set[type]) -> str:

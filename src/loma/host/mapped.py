@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from loma.host.definitions import Definition, Mapped
+from loma.host.interop import library
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError
 from loma.host.values import Value
 from loma.ir.names import Names
@@ -53,7 +53,7 @@ def spread(
 ) -> tuple[tuple[str, ...], dict[str, Value], tuple[int, ...]]:
     """The arguments that are arrays where one value is wanted, all broadcast to one shape."""
     arrays = {
-        a.name: np.asarray(values[a.name]) for a in signature.arguments
+        a.name: values[a.name] for a in signature.arguments
         if a.name in values and a.direction is Direction.IN
         and not isinstance(a.type, ArrayType) and np.ndim(values[a.name]) > 0}
     if not arrays:
@@ -61,10 +61,16 @@ def spread(
             f"`{name}.map` needs an array for at least one of its arguments",
             f"call `{name}(...)` with single values")
     try:
-        whole: Any = np.broadcast_arrays(*arrays.values())
-    except ValueError:
-        shown = ", ".join(f"`{n}` {x.shape}" for n, x in arrays.items())
+        found = library(values)
+        flat, shape = (_flattened if found is None else found.flattened)(list(arrays.values()))
+    except (ValueError, RuntimeError):
+        shown = ", ".join(f"`{n}` {tuple(np.shape(x))}" for n, x in arrays.items())
         raise ArgumentValueError(
             f"`{name}.map`: the shapes of the arguments do not fit together: {shown}") from None
-    flat = {n: np.ascontiguousarray(x).ravel() for n, x in zip(arrays, whole)}
-    return tuple(arrays), {**values, **flat}, whole[0].shape
+    return tuple(arrays), {**values, **dict(zip(arrays, flat))}, shape
+
+
+def _flattened(arrays: Sequence[Value]) -> tuple[list[Value], tuple[int, ...]]:
+    """Arrays broadcast to one shape, each in one dimension, and that shape."""
+    whole = np.broadcast_arrays(*map(np.asarray, arrays))
+    return [np.ascontiguousarray(x).ravel() for x in whole], whole[0].shape

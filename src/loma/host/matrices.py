@@ -13,6 +13,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from loma.host.arrays import SCALARS
+from loma.host.call import RESULT
+from loma.host.interop.buffers import RETURNED
 from loma.host.interop.op import OTHER, PRIMAL, Op, Source
 from loma.host.interop.trees import opened
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError
@@ -89,7 +91,8 @@ class Plain:
         self.op = op
         self.arrays = [x.copy(order="C") if not x.flags.c_contiguous else x for x in arrays]
         self.inputs = {b.path: i for i, b in enumerate(op.inputs) if op.floats[i]}
-        self.outputs = {b.path: i for i, b in enumerate(op.outputs) if op.float_outputs[i]}
+        self.outputs = {RESULT if b.path == RETURNED else b.path: i
+                        for i, b in enumerate(op.outputs) if op.float_outputs[i]}
 
     @staticmethod
     def of(point: Point) -> Plain | None:

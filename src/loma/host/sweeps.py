@@ -14,6 +14,7 @@ from loma.host.arrays import Converter
 from loma.host.call import RESULT, Instance
 from loma.host.facts import pairs
 from loma.host.function import Function, Launch, fwd_diff, rev_diff
+from loma.host.interop import door
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError
 from loma.host.values import Value, described
 from loma.ir.derived import DVAL, VAL
@@ -56,6 +57,10 @@ class Point:
         function, threads = opened(f)
         function, args, kwargs = function.for_call(args, kwargs)
         values = given(function.name, function.signature.written, args, kwargs)
+        if door(values) is not None:
+            raise ArgumentTypeError(
+                f"`{function.name}`: the derivatives of loma itself are for NumPy arrays",
+                "differentiate the call as its library does: `torch.func.grad`, `jax.grad` ...")
         return Point(function, values, threads)
 
     @cached_property

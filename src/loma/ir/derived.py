@@ -156,3 +156,11 @@ def derived_signature(s: Signature, mode: Mode, float_type: Scalar) -> Signature
             return forward_signature(s, float_type)
         case Mode.REVERSE:
             return reverse_signature(s)
+
+
+def is_half(name: str, signature: Signature) -> bool:
+    """Whether a function is the reverse half of a split derivative, by the name it is printed
+    with: its adjoints may be one memory, where they add up.
+    """
+    tape = any(isinstance(a.type, TapeType) for a in signature.arguments)
+    return tape and name.startswith("_adj_")

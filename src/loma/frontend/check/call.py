@@ -25,6 +25,7 @@ from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import syntax as syntax_codes
 from loma.frontend.convert import RANK, Weak, common
 from loma.frontend.parse.classes import ABS
+from loma.ir.derived import is_half
 from loma.ir.names import BUILTIN
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.prims import FUNCTIONS, choice
@@ -244,7 +245,7 @@ class CallChecker(GenericCalls):
         self, e: surface.Call, function: str, args: tuple[typed.Expr, ...], signature: Signature
     ) -> None:
         """One place passed twice as an output; the adjoints of a reverse derivative add up."""
-        if function in self.context.reverse:
+        if function in self.context.reverse or is_half(function, signature):
             return
         seen: list[typed.Expr] = []
         for value, argument in zip(args, signature.written, strict=True):

@@ -16,12 +16,16 @@ def door(values: Mapping[str, Any]) -> Callable[..., Any] | None:
     if on_gpu(values.values()):
         made: Callable[..., Any] = importlib.import_module(f"{__name__}.gpu").call
         return made
+    found = library(values)
+    return None if found is None else found.call
+
+
+def library(values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a module of ours
+    """The module for the library whose arrays are among the arguments; None without any."""
     for name, class_ in MODULES.items():
-        library = sys.modules.get(name)
-        array = getattr(library, class_, None)
+        array = getattr(sys.modules.get(name), class_, None)
         if array is not None and _holds(values.values(), array):
-            found: Callable[..., Any] = importlib.import_module(f"{__name__}.{name}").call
-            return found
+            return importlib.import_module(f"{__name__}.{name}")
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from loma.backends.llvm import abi, machine
 from loma.backends.llvm.flat_shape import (
@@ -22,13 +22,15 @@ from loma.backends.llvm.flat_shape import (
     Rows,
 )
 from loma.backends.llvm.layout import Layout, round_up
-from loma.host.call import RESULT, Instance
+from loma.host.call import Instance
 from loma.host.refusals import ArgumentTypeError
 from loma.ir.nodes import Argument, Direction
 from loma.ir.types import I32, ArrayType, Scalar, StructType, TapeType, Type, has_pointer
 
 Key: TypeAlias = tuple[str, str]  # an argument and a path in it; ("", name) for a named size
 THREADS = ("", "")
+RETURNED: Final = "return"
+"""The path of what a function returns: no argument can be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +144,10 @@ class Buffers:
 
     def _result(self, t: Type, registers: abi.Registers) -> Result:
         if isinstance(t, Scalar):
-            return Result(t, self._new(self.outputs, RESULT, t, ()))
+            return Result(t, self._new(self.outputs, RETURNED, t, ()))
         assert isinstance(t, StructType)
         passing = registers.result(t)
-        place = self._built(t, (), RESULT, False, True)
+        place = self._built(t, (), RETURNED, False, True)
         return Result(place=place, passing=passing)
 
     def _operand(self, i: int, a: Argument, registers: abi.Registers) -> Operand:

@@ -107,6 +107,12 @@ def call(f: Function, values: Given, threads: int | None) -> Value:
     return packed(op, CALL.bind(*arrays, op=op))
 
 
+def flattened(arrays: Sequence[Value]) -> tuple[list[Value], tuple[int, ...]]:
+    """Arrays broadcast to one shape, each in one dimension, and that shape."""
+    whole = jnp.broadcast_arrays(*arrays)
+    return [x.reshape(-1) for x in whole], tuple(whole[0].shape)
+
+
 # The primitives.
 
 CALL: Final = Primitive("loma_call")

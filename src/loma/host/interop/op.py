@@ -23,9 +23,9 @@ from loma.backends.llvm.flat_object import compile_flat, load_flat
 from loma.backends.llvm.flat_shape import Call, Dim, Leaf
 from loma.backends.llvm.loaded import record_key
 from loma.host.build import compiler_version
-from loma.host.call import RESULT, Instance
+from loma.host.call import Instance
 from loma.host.function import Function, fwd_diff, rev_diff
-from loma.host.interop.buffers import Buffer, Buffers, owner
+from loma.host.interop.buffers import RETURNED, Buffer, Buffers, owner
 from loma.host.refusals import ArgumentValueError
 from loma.ir.nodes import Direction
 from loma.ir.types import Scalar
@@ -121,7 +121,7 @@ class Op:
                 found += [(PRIMAL, i) for i in owns.get(a.name, ())]
             if a.direction is not Direction.IN and not a.nodiff:
                 found += [(OTHER, i) for i in gives.get(a.name, ())]
-        return (*found, *((OTHER, i) for i in gives.get(RESULT, ())))
+        return (*found, *((OTHER, i) for i in gives.get(RETURNED, ())))
 
     @cached_property
     def adjoints(self) -> tuple[int | None, ...]:

@@ -270,6 +270,12 @@ def call(f: Function, values: Given, threads: int | None) -> Value:
     return out
 
 
+def flattened(arrays: Sequence[Value]) -> tuple[list[torch.Tensor], tuple[int, ...]]:
+    """Tensors broadcast to one shape, each in one dimension, and that shape."""
+    whole = torch.broadcast_tensors(*(torch.as_tensor(x) for x in arrays))
+    return [t.reshape(-1) for t in whole], tuple(whole[0].shape)
+
+
 def _ready(f: Function, op: Op, values: Given) -> None:
     """Prepares calls of this kind, so that they run with little Python in between."""
     arguments = op.instance.description.signature.written

@@ -270,7 +270,7 @@ class Form:
         s = op.instance.description.signature
         written = [(a.name, a.type) for a in s.arguments if a.direction is not Direction.IN]
         self.types: list[tuple[str, Type]] = [
-            *([] if s.result is None else [(RESULT, s.result)]), *written]
+            *([] if s.result is None else [(_free(RESULT, written), s.result)]), *written]
         self.make = named_tuple(f"{op.name}_results", [n for n, _ in self.types])
         self.plain = len(self.types) == len(op.outputs) and not any(
             _is_struct(t) for _, t in self.types)
@@ -299,6 +299,12 @@ class Form:
                 raise AssertionError("a tape never leaves the program")
             case _:
                 assert_never(t)
+
+
+def _free(name: str, taken: Sequence[tuple[str, Type]]) -> str:
+    while any(name == n for n, _ in taken):
+        name += "_"
+    return name
 
 
 def _is_struct(t: Type) -> bool:
