@@ -8,18 +8,7 @@ import pytest
 from opt.programs import HELPERS, PROGRAMS, STRUCTS, apply, core, kinds, result, source
 
 from loma.ir.builder import Builder, const
-from loma.ir.nodes import (
-    Argument,
-    Call,
-    Function,
-    If,
-    Load,
-    Module,
-    Parallel,
-    Region,
-    Signature,
-    Var,
-)
+from loma.ir.nodes import Argument, Call, Function, If, Module, Parallel, Region, Signature, Var
 from loma.ir.prims import arithmetic as A
 from loma.ir.prims import math as M
 from loma.ir.traverse import walk
@@ -125,42 +114,6 @@ def f(xs : In[Array[float]], n : In[int], x : In[float]) -> float:
     assert result(done, "f", [[1.0, 2.0, 3.0, 4.0], 4, 0.5]) == result(
         module, "f", [[1.0, 2.0, 3.0, 4.0], 4, 0.5]
     )
-
-
-LOADS_IN_LOOPS = """
-class Body:
-    place : float
-    angle : float
-
-def f(b : InOut[Array[Body]], i : In[int], n : In[int], y : Out[Array[float]]) -> float:
-    s : float = b[i].place
-    for k in range(n):
-        s = s + sin({read}) * k
-        {write} = s
-    return s
-"""
-
-
-@pytest.mark.parametrize(
-    "read, write, moves",
-    [
-        ("b[i].angle", "b[i].place", True),
-        ("b[i].angle", "b[k].place", True),
-        ("b[i].angle", "b[i].angle", False),
-        ("b[i].angle", "b[k].angle", False),
-        ("b[i].angle", "y[k]", False),  # may be the same memory
-        ("b[n].angle", "b[i].place", False),  # may be no memory at all
-    ],
-)
-def test_loads_leave_loops_that_do_not_write_there(read: str, write: str, moves: bool) -> None:
-    module = core(LOADS_IN_LOOPS.format(read=read, write=write))
-    done = apply(hoist.run, module)
-    outside = [op.path[-1] for op in done.functions["f"].body.ops if isinstance(op, Load)]
-    assert ("angle" in outside) is moves
-    bodies = [{"place": 0.5, "angle": 0.25}, {"place": 1.5, "angle": 0.75}]
-    for n in (0, 1):
-        args = [bodies, 0, n, [0.0, 0.0]]
-        assert result(done, "f", args) == result(module, "f", args)
 
 
 def test_known_conditions_are_not_tested_again() -> None:

@@ -1,20 +1,19 @@
 """Moves pure operations whose operands a loop does not change to before the loop.
 
-Only operations that may be executed needlessly: never a division of integers, and a load only if
-its address is known to be good (`reached`). Out of a branch inside the loop nothing moves. Reverse
-mode then keeps such a value once, not once for each iteration.
+Only operations that may be executed needlessly: never a division of integers, never a load. Out of
+a branch inside the loop nothing moves. Reverse mode then keeps such a value once, not once for each
+iteration.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from loma.ir.analysis.effects import Effects
 from loma.ir.nodes import (
     Apply,
+    Const,
     For,
     Function,
-    Load,
     Module,
     Op,
     Parallel,
@@ -25,21 +24,19 @@ from loma.ir.nodes import (
     Window,
 )
 from loma.ir.traverse import operands, outs, regions
-from loma.opt.reached import Reached
 from loma.opt.rewrite import Rewriter, with_regions
 
 
 def run(function: Function, module: Module) -> Function:
     """The function with loop-invariant operations before the loops."""
-    return _Hoist(function, module).function(function)
+    return _Hoist(function).function(function)
 
 
 class _Hoist(Rewriter):
     """`depth` maps each variable to the number of regions around the place where it is bound."""
 
-    def __init__(self, function: Function, module: Module) -> None:
+    def __init__(self, function: Function) -> None:
         super().__init__()
-        self.reached = Reached(function, module)
         self.depth: dict[Var, int] = dict.fromkeys(function.params, 0)
         self.level = 0
         self.fixed = function.signature.simd
@@ -47,9 +44,7 @@ class _Hoist(Rewriter):
     def region(self, region: Region) -> Region:
         self.level += 1
         self.depth.update(dict.fromkeys(region.args, self.level))
-        mark = self.reached.mark()
         result = super().region(region)
-        self.reached.back(mark)
         self.level -= 1
         return result
 
@@ -61,8 +56,6 @@ class _Hoist(Rewriter):
         self.bind(op)
 
     def bind(self, op: Op) -> None:
-        """Notes what an operation at this level defines and reaches."""
-        self.reached.learn(op)
         self.depth.update(dict.fromkeys(outs(op), self.level))
 
     def loop(self, op: For | While | Parallel) -> None:
@@ -72,9 +65,8 @@ class _Hoist(Rewriter):
             return
         inner = []
         moved = False
-        effects = None if isinstance(op, Parallel) else self.reached.written(op)
         for region in regions(op):
-            kept, lifted = self.split(self.region(region), effects)
+            kept, lifted = self.split(self.region(region))
             for x in lifted:
                 self.emit(x)
                 self.bind(x)
@@ -85,28 +77,20 @@ class _Hoist(Rewriter):
     def changed(self, op: Op, inner: list[Region]) -> bool:
         return any(a is not b for a, b in zip(regions(op), inner, strict=True))
 
-    def split(self, region: Region, loop: Effects | None) -> tuple[Region, list[Op]]:
+    def split(self, region: Region) -> tuple[Region, list[Op]]:
         """A loop's region without its invariant operations, and those in order."""
         kept: list[Op] = []
         lifted: list[Op] = []
         for op in region.ops:
-            if self.movable(op, loop):
+            if self.movable(op):
                 lifted.append(op)
-                self.bind(op)
+                self.depth.update(dict.fromkeys(outs(op), self.level))
             else:
                 kept.append(op)
         return (replace(region, ops=tuple(kept)) if lifted else region), lifted
 
-    def movable(self, op: Op, loop: Effects | None) -> bool:
-        """Whether an operation of a loop may happen before it; `loop` is None to move no loads."""
-        if any(isinstance(x, Var) and self.depth[x] > self.level for x in operands(op)):
-            return False
-        match op:
-            case View() | Window():
-                return True
-            case Apply(prim):
-                return prim.speculatable
-            case Load():
-                return loop is not None and self.reached.movable(op, loop)
-            case _:
-                return False
+    def movable(self, op: Op) -> bool:
+        pure = isinstance(op, View | Window) or (isinstance(op, Apply) and op.prim.speculatable)
+        return pure and all(
+            isinstance(x, Const) or self.depth[x] <= self.level for x in operands(op)
+        )
