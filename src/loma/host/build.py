@@ -7,6 +7,8 @@ in the cache holds the object code and the interface.
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -85,9 +87,19 @@ def _unpacked(entry: bytes) -> tuple[Interface, Loaded]:
 @cache
 def compiler_version() -> str:
     """A digest that changes whenever the compiler's own files do."""
-    root = Path(driver.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted([*root.rglob("*.py"), *root.rglob("*.loma")]):
-        found = path.stat()
-        digest.update(f"{path.relative_to(root)} {found.st_size} {found.st_mtime_ns}\n".encode())
+    root = str(Path(driver.__file__).parent)
+    for path, size, changed in sorted(_files(root)):
+        digest.update(f"{path.removeprefix(root)} {size} {changed}\n".encode())
     return digest.hexdigest()
+
+
+def _files(folder: str) -> Iterator[tuple[str, int, int]]:
+    """The programs in a folder and those inside it: path, size, time of the last change."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith((".py", ".loma")):
+                found = entry.stat()
+                yield entry.path, found.st_size, found.st_mtime_ns
+            elif entry.is_dir() and entry.name != "__pycache__":
+                yield from _files(entry.path)
