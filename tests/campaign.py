@@ -16,7 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
+from io import StringIO
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -70,7 +72,8 @@ def program_job(job: tuple[int, int, tuple[str, ...], str]) -> tuple[Verdict | N
     signal.alarm(LIMIT_PROGRAM)
     try:
         size = 6 if order < 2 else 3
-        return judge(seed, order, subjects, Scalar(float_type), size=size), ""
+        with redirect_stdout(StringIO()):  # what programs print
+            return judge(seed, order, subjects, Scalar(float_type), size=size), ""
     except Exception as e:
         return None, f"{type(e).__name__}: {e}"
     finally:

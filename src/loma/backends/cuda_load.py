@@ -163,12 +163,6 @@ class CudaDevice:
         """Sets an error number."""
         _done(_driver().cuMemsetD32Async(buffer.address, value & 0xFFFFFFFF, 1, self._stream))
 
-    def read_error(self, buffer: Buffer) -> int:
-        """Waits until all is done, and gives the error number."""
-        data = bytearray(4)
-        self.download(buffer, memoryview(data))
-        return int(struct.unpack("<i", data)[0])
-
     def upload(self, data: memoryview) -> Buffer:
         """A copy of the host's memory."""
         buffer = self.allocate(data.nbytes)

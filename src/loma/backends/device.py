@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from loma.backends import device_runtime as R
-from loma.backends.c import sorted_structs, tidy
+from loma.backends.c import C, sorted_structs, tidy
 from loma.backends.cfamily import Dialect, Types
 from loma.backends.cfamily_facts import facts
 from loma.backends.cfamily_statements import Program
@@ -21,13 +21,7 @@ from loma.ir.nodes import Alloc, Call, Function, Module, Print, Var
 from loma.ir.traverse import bound, walk
 from loma.ir.types import ArrayType, Ref, Scalar, Structs, StructType, TapeType, Type
 
-SCALARS: Final = {
-    Scalar.BOOL: "bool",
-    Scalar.I32: "int32_t",
-    Scalar.I64: "int64_t",
-    Scalar.F32: "float",
-    Scalar.F64: "double",
-}
+SCALARS: Final = C.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +59,15 @@ class Entry:
     index: str
     context: bool
     sums: list[tuple[Scalar, str, str]]
+
+
+def round_of(e: Entry) -> list[str]:
+    """What a loop over threads holds: the thread's index, its memory anew, the call."""
+    lines = [f"const int32_t {e.index} = (int32_t)_next;"]
+    if not e.context:
+        return [*lines, e.call]
+    again = ["ctx.used = 0;", "ctx.filled = ctx.top = 0;"]
+    return [*lines, *again, e.call, "if (ctx.stopped)", f"{INDENT}break;"]
 
 
 class DeviceError(CompileError):

@@ -20,7 +20,7 @@ from loma.ir.layout import INDENT
 from loma.ir.nodes import Argument, Direction, Trap, Var
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import walk
-from loma.ir.types import ArrayType, Ref, Scalar, TapeType, Type
+from loma.ir.types import ArrayType, Scalar, TapeType, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +173,6 @@ class ThreadPrinter(FunctionPrinter):
         given = f"ctx, {count}, sizeof({types.declare(element, '')})"
         kind, shown = types.declare(ArrayType(element), ""), types.declare(ArrayType(element), name)
         return f"{shown} = ({kind})loma_allocate({given});\n" + "\n".join(self._stopped())
-
-    def _free(self, root: Var) -> str:
-        name = self._names[root]
-        assert isinstance(root.type, Ref), "a local is a root"
-        if isinstance(root.content, TapeType):
-            return f"loma_drop(ctx, &{name});"
-        return f"loma_release(ctx, {name}{'.data' if root.type.growable else ''});"
 
     def _pragma(self, s: T.Count) -> list[str]:
         return []

@@ -19,7 +19,6 @@ from loma.diagnostics import RunError
 from loma.ir.nodes import Trap
 
 TAPE_FULL: Final = -1
-HEAP_FULL: Final = -2
 FIRST_WORDS: Final = 64
 FIRST_BYTES: Final = 4096
 GROWTH: Final = 4
@@ -62,8 +61,8 @@ class Device(Protocol):
         """Sets an error number."""
         ...
 
-    def read_error(self, buffer: Buffer) -> int:
-        """Waits until all is done, and gives the error number."""
+    def download(self, buffer: Buffer, data: memoryview) -> None:
+        """Copies to the host's memory, once all is done."""
         ...
 
     def launch(
@@ -154,7 +153,9 @@ class Launcher:
         limits = Scalar(words, "I"), Scalar(size, "Q")
         given = [*arguments, tape, limits[0], heap, limits[1], error]
         device.launch(kernel.entry, groups, group, given)
-        return device.read_error(error)
+        number = bytearray(4)
+        device.download(error, memoryview(number))
+        return int.from_bytes(number, "little", signed=True)
 
     def _fitting(self, name: str, group: int, size: int) -> int:
         """How many groups have room for so many bytes for each thread."""

@@ -93,10 +93,6 @@ class IspcDevice:
     def write_error(self, buffer: Memory, value: int) -> None:
         """Kernels that stop themselves are refused."""
 
-    def read_error(self, buffer: Memory) -> int:
-        """Kernels that stop themselves are refused."""
-        return 0
-
     def upload(self, data: memoryview) -> Memory:
         """The host's memory itself."""
         return Memory(data)

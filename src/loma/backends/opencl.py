@@ -7,7 +7,7 @@ from typing import Final
 from loma.backends.c import C
 from loma.backends.c_words import words
 from loma.backends.cfamily import Dialect
-from loma.backends.device import SCALARS, DeviceDialect, Entry
+from loma.backends.device import SCALARS, DeviceDialect, Entry, round_of
 from loma.ir.layout import INDENT
 from loma.ir.types import Scalar
 
@@ -153,14 +153,9 @@ def _entry(e: Entry) -> list[str]:
     body += [f"{SCALARS[t]} {name} = 0;" for t, name, _ in e.sums]
     body += [
         "for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {",
-        f"{INDENT}const int32_t {e.index} = (int32_t)_next;",
+        *(INDENT + line for line in round_of(e)),
+        "}",
     ]
-    if e.context:
-        body += [f"{INDENT}ctx.used = 0;", f"{INDENT}ctx.filled = ctx.top = 0;"]
-    body.append(INDENT + e.call)
-    if e.context:
-        body += [f"{INDENT}if (ctx.stopped)", f"{INDENT * 2}break;"]
-    body.append("}")
     body += _sums(e)
     return [
         f"__kernel void {e.name}({', '.join(parameters)})",

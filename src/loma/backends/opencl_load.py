@@ -99,12 +99,6 @@ class OpenCLDevice:
         """Sets an error number."""
         self._cl.enqueue_copy(self._queue, buffer, bytearray(struct.pack("<i", value)))
 
-    def read_error(self, buffer: Buffer) -> int:
-        """Waits until all is done, and gives the error number."""
-        data = bytearray(4)
-        self._cl.enqueue_copy(self._queue, data, buffer)
-        return int(struct.unpack("<i", data)[0])
-
     def upload(self, data: memoryview) -> Buffer:
         """A copy of the host's memory."""
         buffer = self.allocate(data.nbytes)

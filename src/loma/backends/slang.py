@@ -35,8 +35,6 @@ SCALARS: Final = {
 }
 MISSING: Final = frozenset({"erf", "erfc", "expm1", "log1p", "cbrt", "hypot", "pow", "round"})
 """Functions that Slang has not, or with another meaning: the runtime has them."""
-HIDDEN: Final = ("_words", "_capacity", "_error")
-"""Arguments of kernels with tapes, after those of the program."""
 
 
 class SlangDialect(Dialect):

@@ -95,10 +95,6 @@ class WgpuDevice:
         """Sets an error number."""
         self._device.queue.write_buffer(buffer, 0, struct.pack("<i", value))
 
-    def read_error(self, buffer: Buffer) -> int:
-        """Waits until all is done, and gives the error number."""
-        return int(struct.unpack("<i", self._device.queue.read_buffer(buffer, 0, 4))[0])
-
     def upload(self, data: memoryview) -> Buffer:
         """A copy of the host's memory."""
         buffer = self.allocate(data.nbytes)

@@ -23,8 +23,8 @@ from loma.host.modules import named_structs
 from loma.host.requests import names, request_of, requested, sliced
 from loma.ir import text
 from loma.ir.derived import Mode
-from loma.ir.nodes import Call, Function, Module
-from loma.ir.traverse import walk
+from loma.ir.nodes import Function, Module
+from loma.ir.traverse import called_from
 
 NOTE_COLUMN: Final = 60
 
@@ -142,7 +142,7 @@ def derivative(wish: Wish) -> str:
     several = len(loaded.files.texts) > 1
     made = [f for f in module.functions.values() if several or f.name not in loaded.functions]
     if wish.function is not None:
-        made = [f for f in made if f.name in reached(module, asked)]
+        made = [f for f in made if f.name in called_from(module, asked)]
     shown = replace(module, functions={f.name: f for f in made})
     structs = named_structs(shown).values() if several else ()
     parts = [text.struct_text(s, module) for s in structs]
@@ -223,20 +223,6 @@ def wished(wish: Wish) -> tuple[typed.Module, list[str]]:
             loaded, name = requested(loaded, mode, primal)
             asked.append(name)
     return loaded, asked
-
-
-def reached(module: Module, asked: list[str]) -> set[str]:
-    """The functions that others call, themselves included."""
-    found: set[str] = set()
-    todo = list(asked)
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo += [
-                op.function for op in walk(module.functions[name].body) if isinstance(op, Call)
-            ]
-    return found
 
 
 def annotated(f: Function, module: Module, lines: Mapping[str, list[str]], main: str) -> str:

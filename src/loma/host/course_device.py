@@ -31,6 +31,7 @@ from loma.ir.nodes import Module
 
 Handle: TypeAlias = Any  # a queue of the device's library
 Structs: TypeAlias = dict[str, type[ctypes.Structure]]
+Refusal: TypeAlias = Callable[[Kernel, Module], str | None]
 Build: TypeAlias = Callable[[DeviceText, bool, Handle], Device]
 
 
@@ -40,7 +41,7 @@ class Target:
     cannot run a kernel, `summed` whether a group of threads adds up what it has."""
 
     text: Callable[[Module, list[Kernel], bool], DeviceText]
-    refusal: Callable[[Kernel, Module], str | None]
+    refusal: Refusal
     build: Build
     summed: bool = True
 
@@ -116,12 +117,17 @@ def compile_slang(source: Source, device: Handle) -> tuple[Handle, dict[str, Han
 
 def slang_kernels(module: Module, *, atomic: bool = True) -> DeviceText:
     """The kernels of a module that Slang can run; raises DeviceError where it can run none."""
-    found = driver.kernels(module, summed=False)
-    why = {k.name: slang.refusal(k, module) for k in found}
-    able = [k for k in found if why[k.name] is None]
-    if found and not able:
-        raise DeviceError("; ".join(reason for reason in why.values() if reason is not None))
+    able = able_ones(driver.kernels(module, summed=False), module, slang.refusal)
     return slang.slang_text(module, able, atomic=atomic)
+
+
+def able_ones(kernels: list[Kernel], module: Module, refusal: Refusal) -> list[Kernel]:
+    """The kernels that a target can run; raises DeviceError where it can run none."""
+    why = {k.name: refusal(k, module) for k in kernels}
+    able = [k for k in kernels if why[k.name] is None]
+    if kernels and not able:
+        raise DeviceError("; ".join(reason for reason in why.values() if reason is not None))
+    return able
 
 
 def kernel_text(module: Module, target: str, *, strict: bool = False, aliased: bool = False) -> str:
@@ -131,10 +137,7 @@ def kernel_text(module: Module, target: str, *, strict: bool = False, aliased: b
         return slang_kernels(module).source
     made = TARGETS[target]
     kernels = driver.kernels(module, strict=strict, aliased=aliased, summed=made.summed)
-    able = [k for k in kernels if made.refusal(k, module) is None]
-    if kernels and not able:
-        raise DeviceError("; ".join(made.refusal(k, module) or "" for k in kernels))
-    return made.text(module, able, strict).source
+    return made.text(module, able_ones(kernels, module, made.refusal), strict).source
 
 
 @dataclass(slots=True)

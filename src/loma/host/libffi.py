@@ -17,18 +17,18 @@ from typing import Any, TypeAlias
 from loma.backends.llvm.abi import SYSTEM_V, InRegisters, Registers
 from loma.backends.llvm.layout import Layout
 from loma.ir.nodes import Direction, Signature
-from loma.ir.types import Scalar, Structs, StructType
+from loma.ir.types import Scalar, StructType
 
 CType: TypeAlias = Any  # ctypes types have no common class that mypy could name
 
 
-def lost(signature: Signature, structs: Structs) -> list[int]:
+def lost(signature: Signature, layout: Layout) -> list[int]:
     """The positions of the struct arguments that libffi would pass at the cost of another one."""
     if not any(isinstance(a.type, StructType) for a in signature.arguments):
         return []
     if platform.machine() not in ("x86_64", "AMD64") or platform.system() == "Windows":
         return []
-    registers = Registers(SYSTEM_V, Layout(structs))
+    registers = Registers(SYSTEM_V, layout)
     if isinstance(signature.result, StructType):
         registers.result(signature.result)
     floats = registers.floats

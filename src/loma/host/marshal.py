@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from loma.backends.base import Loaded
 from loma.backends.interface import Interface
+from loma.backends.llvm.layout import Layout
 from loma.host import libffi
 from loma.host.stopped import raise_stopped
 from loma.ir.nodes import Argument, Direction, Signature
@@ -104,10 +105,11 @@ class Library:
         self.__bind(interface, loaded)
 
     def __bind(self, interface: Interface, loaded: Loaded) -> None:
+        layout = Layout(interface.structs)
         for name, signature in interface.signatures.items():
             if name not in self.__dict__:
                 function = bind(name, signature, loaded, self.__structs)
-                lost = libffi.lost(signature, interface.structs)
+                lost = libffi.lost(signature, layout)
                 setattr(self, name, libffi.Split(function, lost) if lost else function)
 
     def __getattr__(self, name: str) -> CType:

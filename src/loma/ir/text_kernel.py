@@ -23,7 +23,7 @@ from loma.ir.nodes import (
     View,
     Window,
 )
-from loma.ir.traverse import walk
+from loma.ir.traverse import called_from, walk
 
 
 def called_from_kernels(module: Module) -> frozenset[str]:
@@ -39,15 +39,7 @@ def called_from_kernels(module: Module) -> frozenset[str]:
         for op in walk(loop.body)
         if isinstance(op, Call)
     ]
-    found: set[str] = set()
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo += [
-                op.function for op in walk(module.functions[name].body) if isinstance(op, Call)
-            ]
-    return frozenset(found)
+    return frozenset(called_from(module, todo))
 
 
 def sunk(f: Function) -> Function:

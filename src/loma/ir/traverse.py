@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
@@ -16,6 +16,7 @@ from loma.ir.nodes import (
     If,
     Load,
     LoadRef,
+    Module,
     Op,
     Operand,
     Parallel,
@@ -269,3 +270,16 @@ def map_regions(op: Op, f: Callable[[Region], Region]) -> Op:
             return replace(op, cond=f(op.cond), body=f(op.body))
         case _:
             return op
+
+
+def called_from(module: Module, functions: Iterable[str]) -> set[str]:
+    """Functions of a module, and all that they call."""
+    found: set[str] = set()
+    todo = list(functions)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            body = module.functions[name].body
+            todo += [op.function for op in walk(body) if isinstance(op, Call)]
+    return found
