@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from devices.programs import PROGRAMS
 
@@ -18,3 +20,9 @@ def test_nvrtc_accepts_every_program(name: str, architecture: str, aliased: bool
     module = driver.core_module(PROGRAMS[name], f"{name}.py", F64)
     text = kernel_text(module, "cuda", aliased=aliased)
     assert cuda_load.compiled(text, architecture, strict=aliased)
+
+
+def test_nvrtc_accepts_the_ray_tracer() -> None:
+    program = Path(__file__).parents[2] / "examples" / "raytrace.loma"
+    text = kernel_text(driver.core_module(program.read_text(), str(program)), "cuda")
+    assert cuda_load.compiled(text, "sm_90", strict=False)

@@ -136,6 +136,13 @@ def test_wrong_arguments_are_named() -> None:
         lib.line(1.0, 1.0, np.zeros(4), y, 4)
     with pytest.raises(ArgumentError, match="`a` is `f32`"):
         lib.line("one", 1.0, x, y, 4)
+    real = ctypes.POINTER(ctypes.c_float)
+    with pytest.raises(ArgumentError, match="`x` is memory, and a pointer does not say how much"):
+        lib.line(1.0, 1.0, ctypes.cast((ctypes.c_float * 4)(), real), y, 4)
+    with pytest.raises(ArgumentError, match="`y` is memory, and a pointer"):
+        lib.line(1.0, 1.0, x, ctypes.c_void_p(y.ctypes.data), 4)
+    lib.line(1.0, 1.0, x.ctypes.data_as(real), y.ctypes.data_as(real), 4)
+    assert (y == 1.0).all()
     with pytest.raises(ArgumentError, match="`y` wants memory"):
         lib.line(1.0, 1.0, x, [0.0], 4)
     y.flags.writeable = False

@@ -106,6 +106,8 @@ class CudaDevice:
     """The primary context of one GPU with a program; work goes to the default stream, or to the
     stream that PyTorch or CuPy have chosen for the arrays of a call."""
 
+    copies = True
+
     def __init__(self, text: DeviceText, strict: bool, ordinal: int = 0) -> None:
         d = _driver()
         self._device = device(ordinal)

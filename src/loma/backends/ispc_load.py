@@ -50,6 +50,8 @@ class Memory:
 class IspcDevice:
     """The CPU, with a program."""
 
+    copies = False
+
     def __init__(self, text: DeviceText, strict: bool) -> None:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "program.ispc"

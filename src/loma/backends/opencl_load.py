@@ -50,6 +50,8 @@ def _pyopencl() -> Handle:
 class OpenCLDevice:
     """A queue of an OpenCL device with a program."""
 
+    copies = True
+
     def __init__(self, queue: Handle, text: DeviceText, strict: bool) -> None:
         self._cl = _pyopencl()
         self._queue = queue

@@ -41,6 +41,8 @@ def device() -> Handle:
 class WgpuDevice:
     """A WebGPU device with a program."""
 
+    copies = True
+
     def __init__(self, text: DeviceText) -> None:
         self._device = device()
         import wgpu

@@ -40,6 +40,11 @@ COUNT_BITS: Final = 31
 class HostDevice(launch.Device, Protocol):
     """A device that can tell its own memory from the host's."""
 
+    @property
+    def copies(self) -> bool:
+        """Whether memory of the host is copied there and back."""
+        ...
+
     def own(self, value: object) -> Buffer | None:
         """The memory of the device that a value stands for, if it does."""
         ...
@@ -191,7 +196,7 @@ class _Kernel:
                 f"{self.__name__}: `{a.name} : {a.type}` holds pointers, which must be the "
                 "device's: memory of the host was given"
             )
-        data = self._host(i, value)
+        data = self._host(device, i, value)
         if written and data.readonly:
             raise ArgumentError(f"{self.__name__}: `{a.name}` is written, its array is read-only")
         buffer = device.upload(data)
@@ -223,12 +228,12 @@ class _Kernel:
                 f"{self.__name__}: `{a.name}` is `{Scalar(a.type).value}`, {value!r} was given"
             ) from None
 
-    def _host(self, i: int, value: Value) -> memoryview:
+    def _host(self, device: HostDevice, i: int, value: Value) -> memoryview:
         """The bytes of the host that a value stands for."""
         inner = getattr(value, "_obj", None)  # what ctypes.byref refers to
         value = value if inner is None else inner
-        if isinstance(value, ctypes._Pointer):
-            value = value.contents
+        if isinstance(value, ctypes._Pointer | ctypes.c_void_p):
+            value = self._pointed_at(device, i, value)
         self._matches(i, value)
         try:
             return memoryview(value).cast("B")
@@ -238,6 +243,20 @@ class _Kernel:
                 f"{self.__name__}: `{a.name}` wants memory of `{a.type}` that lies in one piece, "
                 f"{type(value).__name__} was given"
             ) from None
+
+    def _pointed_at(self, device: HostDevice, i: int, pointer: Value) -> Value:
+        """What a pointer of ctypes leads to, if it tells how much that is."""
+        array: Value = getattr(pointer, "_arr", None)  # the array of NumPy's `data_as`
+        if array is not None:
+            return array
+        a, target = self._arguments[i], pointer._type_
+        short = isinstance(a.type, ArrayType) and not hasattr(target, "_length_")
+        if isinstance(pointer, ctypes.c_void_p) or (short and device.copies):
+            raise ArgumentError(
+                f"{self.__name__}: `{a.name}` is memory, and a pointer does not say how much: pass "
+                "a NumPy array, an array of ctypes, or NumPy's `ctypes.data_as`"
+            )
+        return pointer.contents
 
     def _matches(self, i: int, value: Value) -> None:
         """Checks the element type of an array that knows it."""
