@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from devices.toolchains import MISSING
 
 from loma.demo import DemoError, Options, Step, run
 from loma.demo.fit import compare, optimise, scattered
 from loma.demo.picture import photograph, save_figure
 from loma.demo.renderer import PARAMETERS, Program, Reals, Renderer, program
+
+TARGETS = ["c", *(t for t in ("opencl", "wgsl", "ispc") if t not in MISSING)]
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,17 @@ def test_loss_falls_and_progress_is_heard(single: Program) -> None:
     assert done.losses[-1] < 0.1 * done.losses[0]
     assert [s.done for s in heard] == list(range(41))
     assert len(done.losses) == 41
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_fit_is_the_same_on_every_target(target: str) -> None:
+    """Ten steps in f32, from the same start."""
+    scene = scattered(12, 32, 48, seed=3)
+    fits = [
+        optimise(program("f32", t), two_halves(), scene, 10, lambda step: None)
+        for t in ("llvm", target)
+    ]
+    assert fits[1].losses == pytest.approx(fits[0].losses, rel=1e-4)
 
 
 def test_run_writes_a_picture(tmp_path: Path) -> None:

@@ -255,9 +255,10 @@ def device(ordinal: int = 0) -> Handle:
     return _done(d.cuDeviceGet(ordinal))
 
 
-def device_name() -> str:
-    """What the first GPU is called."""
+def describe() -> str:
+    """What kernels run on, if there is a compiler for it as well."""
     name = _done(_driver().cuDeviceGetName(256, device()))
+    compiled('extern "C" __global__ void k() {}', "sm_80", strict=False)
     return str(name.split(b"\0")[0].decode())
 
 

@@ -34,6 +34,11 @@ def compiler() -> str:
     return found
 
 
+def describe() -> str:
+    """What compiles kernels."""
+    return compiler()
+
+
 class Memory:
     """Memory of the host."""
 

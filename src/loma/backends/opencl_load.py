@@ -37,6 +37,11 @@ def default_queue() -> Handle:
     return cl.CommandQueue(cl.Context([devices[0]]))
 
 
+def describe() -> str:
+    """What kernels run on."""
+    return str(default_queue().device.name).strip()
+
+
 def _pyopencl() -> Handle:
     try:
         import pyopencl

@@ -44,6 +44,12 @@ def create_device() -> Handle:
     raise SlangError("no device for Slang was found: " + "; ".join(failed))
 
 
+def describe() -> str:
+    """What kernels run on."""
+    found = create_device()
+    return f"{found.desc.type.name}: {found.info.adapter_name}"
+
+
 def sequential(device: Handle) -> bool:
     """Whether a device runs threads one after the other, and has no atomic additions of floats."""
     return bool(device.desc.type == slangpy().DeviceType.cpu)

@@ -38,6 +38,12 @@ def device() -> Handle:
         ) from None
 
 
+def describe() -> str:
+    """What kernels run on."""
+    info = device().adapter.info
+    return f"{info['device']} by {info['backend_type']}"
+
+
 class WgpuDevice:
     """A WebGPU device with a program."""
 

@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 import shlex
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.text import Text
 
 from loma import driver
 from loma.backends.base import Options
+from loma.backends.targets import DEVICES
 from loma.backends.toolchain import shared_library_suffix
-from loma.cli.files import FileArgument, Float, FloatOption, PathOption, StrictOption, program, read
+from loma.cli.files import (
+    FileArgument,
+    Float,
+    FloatOption,
+    PathOption,
+    StrictOption,
+    one_of,
+    program,
+    read,
+)
 from loma.cli.screen import screen
 from loma.host import ship
 
-
-class Target(StrEnum):
-    """What is built."""
-
-    C = "c"
-    LLVM = "llvm"
-    CUDA = "cuda"
-    OPENCL = "opencl"
-    SLANG = "slang"
-    WGSL = "wgsl"
-    ISPC = "ispc"
+TARGETS: Final = ("c", "llvm", *DEVICES)
 
 
 def build(
     file: FileArgument,
     target: Annotated[
-        Target,
+        str,
         typer.Option(
-            "--target", help="c: source, header, library and an example; llvm: a library; "
-            "cuda, opencl, slang, wgsl, ispc: the text of the kernels.",
+            "--target", metavar="|".join(TARGETS), callback=one_of(TARGETS),
+            help="c: source, header, library and an example; llvm: a library; "
+            f"{', '.join(DEVICES)}: the text of the kernels.",
         ),
-    ] = Target.C,
+    ] = "c",
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="The folder; it is made.")
     ] = Path("."),
@@ -48,18 +48,18 @@ def build(
 ) -> None:
     """Build a program for use without Python."""
     console = screen()
-    if target is Target.LLVM:
+    if target == "llvm":
         for made in _library(file, output, float_type, strict, path):
             console.print(Text(str(made)), soft_wrap=True)
         return
-    if target is not Target.C:
+    if target != "c":
         console.print(Text(str(_kernels(file, target, output, float_type, strict, path))),
                       soft_wrap=True)
         return
     text = read(file)
     name = "program" if file == "-" else None
     built = ship.build(
-        text, file, target.value, output, float_type.scalar, strict=strict, name=name,
+        text, file, target, output, float_type.scalar, strict=strict, name=name,
         path=path or (),
     )
     for made in built.files:
@@ -73,17 +73,17 @@ def build(
 
 
 def _kernels(
-    file: str, target: Target, output: Path, float_type: Float, strict: bool,
+    file: str, target: str, output: Path, float_type: Float, strict: bool,
     path: list[str] | None,
 ) -> Path:
     """Writes the kernels in the language of a device; gives the file's path."""
-    from loma.host.kernel_listing import SUFFIXES, listing
+    from loma.host.kernel_listing import listing
 
     module = driver.differentiated(program(file, float_type, path), strict=strict)
     output.mkdir(parents=True, exist_ok=True)
     stem = Path(file).stem.strip("-") or "program"
-    made = output / f"{stem}{SUFFIXES[target.value]}"
-    made.write_text(listing(module, target.value, strict=strict))
+    made = output / f"{stem}{DEVICES[target].suffix}"
+    made.write_text(listing(module, target, strict=strict))
     return made
 
 

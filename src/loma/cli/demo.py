@@ -9,10 +9,13 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from loma.backends.targets import DEVICES
+from loma.cli.files import one_of
 from loma.cli.screen import screen
 from loma.diagnostics import CompileError
 
 QUICK: Final = (96, 120, 80)
+TARGETS: Final = ("llvm", "c", *(name for name, d in DEVICES.items() if d.arrays))
 
 
 def demo(
@@ -33,6 +36,13 @@ def demo(
     ] = 500,
     size: Annotated[int, typer.Option("--size", metavar="PIXELS", help="The longer side.")] = 192,
     seed: Annotated[int, typer.Option("--seed", help="Where the Gaussians start.")] = 1,
+    target: Annotated[
+        str,
+        typer.Option(
+            "--target", metavar="|".join(TARGETS), callback=one_of(TARGETS),
+            help="What draws and differentiates.",
+        ),
+    ] = "llvm",
     quick: Annotated[
         bool, typer.Option("--quick", help="A small picture, in a few seconds.")
     ] = False,
@@ -59,7 +69,7 @@ def demo(
             bar.update(task, completed=step.done, total=step.total, loss=f"{step.loss:.5f}")
 
         try:
-            result = run(Options(image, output, size, splats, steps, seed), progress)
+            result = run(Options(image, output, size, splats, steps, seed, target), progress)
         except DemoError as e:
             raise CompileError(str(e)) from None
     screen().print(Text(result.summary()), soft_wrap=True)

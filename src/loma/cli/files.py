@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -62,6 +63,17 @@ PathOption = Annotated[
         help="A folder of files that the program may import; may be repeated.",
     ),
 ]
+
+
+def one_of(names: Sequence[str]) -> Callable[[str], str]:
+    """Lets an option be one of these names."""
+
+    def known(value: str) -> str:
+        if value not in names:
+            raise typer.BadParameter(f"{value!r} is not one of {', '.join(names)}")
+        return value
+
+    return known
 
 
 def read(file: str) -> str:

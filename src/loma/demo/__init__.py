@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from loma.backends.targets import DEVICES
 from loma.demo.fit import Comparison, Progress, Step, compare, optimise, scattered
 from loma.demo.picture import DemoError, photograph, require_packages, save_figure
 from loma.demo.renderer import TILE, program
@@ -25,7 +26,8 @@ COMPARISONS: Final = 9
 class Options:
     """What to fit, and how hard. Without an image, the photograph in matplotlib's wheel.
 
-    `size` is the longer side in pixels; `output` is the PNG to write.
+    `size` is the longer side in pixels; `output` is the PNG to write; `target` draws and
+    differentiates.
     """
 
     image: Path | None = None
@@ -34,6 +36,7 @@ class Options:
     gaussians: int = 400
     steps: int = 500
     seed: int = 1
+    target: str = "llvm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,14 @@ def run(options: Options, progress: Progress) -> DemoResult:
     target = photograph(options.image, options.size)
     height, width, _ = target.shape
     begun = time.perf_counter()
-    splats = program("f32")
+    splats = program("f32", options.target)
     compiled = time.perf_counter()
     at_random = scattered(options.gaussians, height, width, options.seed)
     done = optimise(splats, target, at_random, options.steps, progress)
     fitted = time.perf_counter()
-    comparisons = compare(program("f64"), target, done.gaussians, COMPARISONS, options.seed)
+    listed = DEVICES.get(options.target)
+    judge = options.target if listed is None or listed.doubles else "llvm"
+    comparisons = compare(program("f64", judge), target, done.gaussians, COMPARISONS, options.seed)
     title = f"{options.gaussians} Gaussians after {options.steps} steps"
     pictures = {"target": target, "start": done.start, title: done.result}
     save_figure(pictures, done.losses, options.output)

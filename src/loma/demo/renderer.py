@@ -37,11 +37,11 @@ class Program:
         return data.ctypes.data_as(ctypes.POINTER(self.structs[struct] if struct else kind))
 
 
-def program(float_type: str) -> Program:
+def program(float_type: str, target: str = "llvm") -> Program:
     """Compiles `splats.loma` for `float` being f32 or f64."""
     source = files("loma.demo").joinpath("splats.loma").read_text(encoding="utf-8")
     structs, functions = compile(
-        source, target="llvm", float_type=float_type, file="splats.loma", print_error=False)
+        source, target=target, float_type=float_type, file="splats.loma", print_error=False)
     return Program(structs, functions, np.float32 if float_type == "f32" else np.float64)
 
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 from loma import driver
 from loma.backends.base import Options
 from loma.backends.llvm import LLVM
+from loma.backends.targets import DEVICES
 from loma.diagnostics import CompileError, UserError
 from loma.host.build import Source, build
 from loma.host.marshal import Library, ctypes_structs
 from loma.ir.types import Scalar
 
-DEVICES: Final = ("cuda", "opencl", "slang", "wgsl", "ispc")
 FLOATS: Final = {"f32": Scalar.F32, "f64": Scalar.F64}
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from loma.backends.targets import DEVICES
+
 if TYPE_CHECKING:
     from loma.host.call import Instance
     from loma.host.description import Description
     from loma.host.program import Program
     from loma.ir.types import Scalar
 
-TARGETS: Final = ("cuda", "opencl")
+TARGETS: Final = tuple(name for name, d in DEVICES.items() if d.arrays)
 
 
 def known_target(target: str | None) -> str | None:
     """The target, if there is such a one."""
     if target is not None and target not in TARGETS:
-        raise ValueError(f"unknown target {target!r}: a kernel runs on {' or '.join(TARGETS)}")
+        raise ValueError(f"unknown target {target!r}: a kernel runs on {', '.join(TARGETS)}")
     return target
 
 

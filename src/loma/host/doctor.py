@@ -9,8 +9,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from loma import driver
 from loma.backends.base import Options
 from loma.backends.cache import Cache
 from loma.backends.llvm import machine
+from loma.backends.targets import DEVICES
 from loma.backends.toolchain import find_compiler
 from loma.frontend import load
 from loma.host.calls import Compiled, Operands
@@ -141,47 +143,8 @@ def _targets() -> Iterator[Finding]:
             )
         else:
             yield Finding(f"target {name}", True, "ready")
-    for name, device in DEVICES.items():
-        yield _tried(f"target {name}", device)
-
-
-def _opencl() -> str:
-    from loma.backends.opencl_load import default_queue
-
-    return str(default_queue().device.name).strip()
-
-
-def _cuda() -> str:
-    from loma.backends.cuda_load import compiled, device_name
-
-    found = device_name()
-    compiled('extern "C" __global__ void k() {}', "sm_80", strict=False)
-    return found
-
-
-def _slang() -> str:
-    from loma.backends.slang_load import create_device
-
-    found = create_device()
-    return f"{found.desc.type.name}: {found.info.adapter_name}"
-
-
-def _wgsl() -> str:
-    from loma.backends.wgsl_load import device
-
-    info = device().adapter.info
-    return f"{info['device']} by {info['backend_type']}"
-
-
-def _ispc() -> str:
-    from loma.backends.ispc_load import compiler
-
-    return compiler()
-
-
-DEVICES: Final[Mapping[str, Callable[[], str]]] = {
-    "cuda": _cuda, "opencl": _opencl, "slang": _slang, "wgsl": _wgsl, "ispc": _ispc
-}
+    for name in DEVICES:
+        yield _tried(f"target {name}", import_module(f"loma.backends.{name}_load").describe)
 
 
 def _packages() -> Iterator[Finding]:

@@ -354,7 +354,7 @@ def kernel(fn: Callable[..., Any] | None = None, *, debug: bool = False,
            target: str | None = None) -> Any:
     """Compiles a Python function as a loma kernel, which threads run: the decorator.
 
-    `target`: the device that runs it, "cuda" or "opencl".
+    `target`: the device that runs it: "cuda", "opencl", "wgsl" or "ispc".
     """
     known_target(target)
     make = partial(_decorated, simd=True, debug=debug, target=target)

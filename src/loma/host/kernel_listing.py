@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from loma import driver
 from loma.backends import slang
 from loma.backends.device import DeviceError
 from loma.host.course_device import TARGETS, kernel_text
 from loma.ir.nodes import Module
-
-SUFFIXES: Final = {
-    "cuda": ".cu", "opencl": ".cl", "slang": ".slang", "wgsl": ".wgsl", "ispc": ".ispc"
-}
 
 
 def listing(module: Module, target: str, *, strict: bool = False) -> str:

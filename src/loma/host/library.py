@@ -44,7 +44,7 @@ def load(
 
     A string with a line break is a text. `float_type` is what `float` stands for: f32 or f64.
     Imported files are looked for in the folder of the file, then in those of `path`.
-    `target`: the device that runs the kernels, "cuda" or "opencl".
+    `target`: the device that runs the kernels: "cuda", "opencl", "wgsl" or "ispc".
     """
     if float_type not in ("f32", "f64"):
         raise ValueError(f"`float_type` must be 'f32' or 'f64', not {float_type!r}")
