@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from loma.ir.nodes import (
     Accum,
@@ -34,6 +34,8 @@ from loma.ir.nodes import (
 )
 
 Subst: TypeAlias = Mapping[Var, Operand]
+CONTROL: Final[frozenset[type]] = frozenset((If, For, While, Parallel))
+"""The operations that have regions."""
 
 
 def outs(op: Op) -> tuple[Var, ...]:
@@ -51,6 +53,8 @@ def outs(op: Op) -> tuple[Var, ...]:
 
 def regions(op: Op) -> tuple[Region, ...]:
     """The regions nested directly in an operation."""
+    if type(op) not in CONTROL:
+        return ()
     match op:
         case If():
             return (op.then, op.orelse)
@@ -107,10 +111,15 @@ def indices(path: Path) -> tuple[Operand, ...]:
 
 def walk(region: Region) -> Iterator[Op]:
     """Every operation of a region, nested ones after the one that holds them."""
-    for op in region.ops:
-        yield op
-        for inner in regions(op):
-            yield from walk(inner)
+    todo = [iter(region.ops)]
+    while todo:
+        for op in todo[-1]:
+            yield op
+            if type(op) in CONTROL:
+                todo += [iter(inner.ops) for inner in reversed(regions(op))]
+                break
+        else:
+            todo.pop()
 
 
 def reads(region: Region) -> Iterator[Var]:
@@ -167,7 +176,9 @@ def clone_region(region: Region, subst: Subst, keep: bool = False) -> Region:
     return Region(args, ops, tuple(value(y, s) for y in region.yields))
 
 
-def clone_op(op: Op, s: dict[Var, Operand], keep: bool = False) -> Op:
+def clone_op(  # noqa: C901 - one dispatch
+    op: Op, s: dict[Var, Operand], keep: bool = False
+) -> Op:
     """A copy under a substitution, which is extended by what the copy binds."""
 
     def inner(region: Region) -> Region:
@@ -175,7 +186,9 @@ def clone_op(op: Op, s: dict[Var, Operand], keep: bool = False) -> Op:
 
     read = reread(op, lambda x: value(x, s))
     match read:
-        case Apply() | Load() | View() | Window() | LoadRef() | Alloc():
+        case Apply(prim, args, out):
+            return Apply(prim, args, _bind(out, s, keep), span=read.span)
+        case Load() | View() | Window() | LoadRef() | Alloc():
             return replace(read, out=_bind(read.out, s, keep))
         case Pop() | Call():
             return replace(read, outs=tuple(_bind(v, s, keep) for v in read.outs))
@@ -225,8 +238,10 @@ def reread(op: Op, f: Callable[[Operand], Operand]) -> Op:  # noqa: C901 - one d
         return tuple(x if isinstance(x, str) else f(x) for x in p)
 
     match op:
-        case Apply() | Call():
-            return replace(op, args=tuple(f(x) for x in op.args))
+        case Apply(prim, args, out):
+            return Apply(prim, tuple(map(f, args)), out, span=op.span)
+        case Call():
+            return replace(op, args=tuple(map(f, op.args)))
         case Load() | View() | Window() | LoadRef():
             return replace(op, root=root_of(op.root, f), path=path(op.path))
         case Store() | Accum():

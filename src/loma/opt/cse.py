@@ -5,7 +5,7 @@ stored.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Final
 
@@ -60,7 +60,7 @@ class _Share(Rewriter):
         self.known = Known(aliases)
         self.seen: dict[Hashable, Var] = {}
         self.trail: list[Hashable] = []
-        self.numbers: dict[Var, int] = {}
+        self.numbers: dict[Hashable, int] = {}
         self.square_roots: set[Var] = set()
 
     def op(self, op: Op) -> None:
@@ -140,15 +140,14 @@ class _Share(Rewriter):
         prim, args = op.prim, op.args
         if prim in _MIRRORED:
             prim, args = _MIRRORED[prim], args[::-1]
-        names: Iterable[Hashable] = (self.name(a) for a in args)
+        names = [self.name(a) for a in args]
         if prim in _COMMUTES:
-            names = sorted(names, key=repr)
+            names.sort()
         return (prim, op.out.scalar, *names)
 
-    def name(self, x: Operand) -> Hashable:
-        if isinstance(x, Const):
-            return (x.type.value, repr(x.value))
-        return self.numbers.setdefault(x, len(self.numbers))
+    def name(self, x: Operand) -> int:
+        known = (x.type, repr(x.value)) if isinstance(x, Const) else x
+        return self.numbers.setdefault(known, len(self.numbers))
 
     def load(self, op: Load | LoadRef) -> None:
         place = self.aliases.place(op.root, op.path)

@@ -32,8 +32,8 @@ from loma.ir.nodes import (
     View,
     While,
 )
-from loma.ir.traverse import operands, outs, regions
-from loma.opt.rewrite import CONTROL, same_ops, with_regions
+from loma.ir.traverse import CONTROL, operands, outs, regions
+from loma.opt.rewrite import same_ops, with_regions
 
 T = TypeVar("T")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from operator import is_
-from typing import Final
 
 from loma.diagnostics import Span
 from loma.ir.builder import type_of
@@ -22,10 +21,8 @@ from loma.ir.nodes import (
     While,
 )
 from loma.ir.prims.record import Prim, Result
-from loma.ir.traverse import operands, regions, reread
+from loma.ir.traverse import CONTROL, operands, regions, reread
 from loma.ir.types import Scalar
-
-CONTROL: Final[frozenset[type]] = frozenset((If, For, While, Parallel))
 
 
 class Rewriter:

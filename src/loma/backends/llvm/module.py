@@ -160,8 +160,11 @@ class _Entry:
             self._enter(result)
         call = f"call {inner} {self._callee(int(traps))}({', '.join(self.args)})"
         self._return(result, self._called(call, inner, traps))
-        return code.finish(
-            f"define {result} @{entry(f.name)}({', '.join(self.params)}) nounwind {{")
+        return code.finish(self._head(result))
+
+    def _head(self, result: str) -> str:
+        effort = f"nounwind {SKIPPED}" if self.f.cold else "nounwind"
+        return f"define {result} @{entry(self.f.name)}({', '.join(self.params)}) {effort} {{"
 
     def _called(self, call: str, inner: str, traps: bool) -> str:
         """The result of the call, after which the context is left."""
@@ -178,8 +181,7 @@ class _Entry:
         """The entry of a function that recurses."""
         value, runner = deep.call(self.code, self.args, self._callee(0), inner)
         self._return(result, value)
-        head = f"define {result} @{entry(self.f.name)}({', '.join(self.params)}) nounwind {{"
-        return [*runner, *self.code.finish(head)]
+        return [*runner, *self.code.finish(self._head(result))]
 
     def _callee(self, shift: int) -> str:
         """The fast twin's body, unless a written array starts where another argument does."""
