@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, assert_never
 
-from loma.backends.llvm import memory, moving, scalars, show, tapes
+from loma.backends.llvm import memory, moving, scalars, show, steady, tapes
 from loma.backends.llvm.code import Code, internal
 from loma.backends.llvm.layout import VALUE
 from loma.ir.builder import const, type_of
@@ -228,8 +228,11 @@ def _iteration(code: Code, body: Region, loop: moving.Moving) -> list[str]:
     """Emits the body of a counted loop, and gives what it yields."""
     outer = code.moving
     code.loops += 1
+    held = steady.branches(body)
     for op in body.ops:
         loop.enter(op)
+        if op in held:
+            steady.hold(code)
         operation(code, op)
     code.loops -= 1
     code.moving = outer
