@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from properties import stacks
+from properties import orders, stacks
 from properties.expressions import float_expr
 from properties.generics import write_generics
 from properties.grids import helpers
@@ -103,7 +103,7 @@ class Generator:
             self.kernel()
         else:
             self.function()
-        self.page.lines += helpers(self.page.lines)
+        self.page.lines += helpers(self.page.lines) + orders.helpers(self.page.lines)
         return Program(
             self.seed, "\n".join(self.page.lines) + "\n", self.structs, tuple(self.entries)
         )

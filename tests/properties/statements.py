@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from properties import stacks, tuples
+from properties import orders, stacks, tuples
 from properties.calls import Caller, Page
 from properties.expressions import (
     condition,
@@ -63,6 +63,7 @@ class Writer(Caller):
             (self.show, 1),
             (lambda s: tuples.statement(self.rng, self.page, s), 2),
             (lambda s: stacks.statement(self.rng, self.page, s), 1),
+            (lambda s: orders.statement(self.rng, self.page, s), 2),
         ]
         if size > 1:
             choices += [(self.branch, 3)]

@@ -5,9 +5,6 @@ from __future__ import annotations
 import pytest
 from subjects import COMPILED, CORES, on
 
-from loma import driver
-from loma.diagnostics import UserError
-
 WALK = """
 class Walk:
     seed : int
@@ -93,17 +90,3 @@ def test_its_derivative(how: str) -> None:
 def test_it_can_be_returned(how: str) -> None:
     after, result = on(how, WALK).call("last", [{"seed": 7, "at": 0.5}])
     assert after[0]["seed"] == -865315532 and result == 19564 / 32768
-
-
-@pytest.mark.parametrize(
-    "line", ["x = 2.0 * w.next()", "x = w.next() if n > 0 else 0.0", "x = a[float2int(w.next())]"]
-)
-def test_inside_an_expression_it_is_refused(line: str) -> None:
-    text = WALK + f"""
-def g(w : InOut[Walk], a : In[Array[float]], n : In[int]) -> float:
-    {line}
-    return x
-"""
-    with pytest.raises(UserError) as caught:
-        driver.core_module(text, "<test>")
-    assert [d.code for d in caught.value.diagnostics] == ["E0403"]

@@ -9,10 +9,8 @@ from loma.frontend.check.parallel import check_written
 from loma.frontend.check.parts import Parts, is_part, is_pointed
 from loma.frontend.check.places import is_memory, is_place
 from loma.frontend.check.scope import Entry
-from loma.frontend.check.stacks import takes_store
 from loma.frontend.check.tuples import IGNORED, is_ignored, shaped, unpack, unpack_value
 from loma.frontend.codes import arrays as array_codes
-from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import constructs as construct_codes
 from loma.frontend.codes import flow as codes
 from loma.frontend.codes import types as type_codes
@@ -23,17 +21,16 @@ class Assignments(Parts):
     """Checks assignments."""
 
     def right_side(self, e: surface.Expr) -> typed.Expr | None:
-        """A whole right side: there, a call that takes a tape or stack may write its operands."""
-        if isinstance(e, surface.MethodCall):
-            return self.method_call(e, "whole")
-        if not isinstance(e, surface.Call) or not takes_store(
-                self.context.signatures.get(e.function)):
-            return self.expr(e)
-        done = self.user_call(e, statement=True)
-        if done is not None and done.type is None:
-            self.report(call_codes.no_value(e))
-            return None
-        return done
+        """A whole right side: the result of a call that writes its operands goes where it belongs.
+        """
+        match e:
+            case surface.MethodCall():
+                return self.method_call(e, "whole")
+            case surface.Call(function) if self.scope.find(function) is None and (
+                    self.context.signatures.get(function) is not None):
+                return self.valued(e, self.user_call(e, statement=True), "whole")
+            case _:
+                return self.expr(e)
 
     def assign(self, s: surface.Assign) -> typed.Stmt | None:
         """target = value; the first assignment to a name declares it."""
@@ -57,7 +54,9 @@ class Assignments(Parts):
             done = self.first(s, s.target.name, value)
             if done is not None:
                 return done
-        return self._put(s, self._target(s, s.target), value)
+        at, effects = len(self.ahead), self.effects
+        target = self._target(s, s.target)
+        return self._put(s, target, value if effects == self.effects else self.held(value, at))
 
     def _put(
         self, s: surface.Assign, target: typed.Expr | None, value: typed.Expr | None
@@ -105,14 +104,19 @@ class Assignments(Parts):
     def augment(self, s: surface.Augment) -> typed.Stmt | None:
         """target operator= value; the target's indices are evaluated once."""
         target = self._target(s, s.target)
-        named = isinstance(s.target, surface.Name)
-        value = self.right_side(s.value) if named else self.expr(s.value)
+        at, effects = len(self.ahead), self.effects
+        value = self.expr(s.value)
         if target is None or value is None:
             return None
+        changed = effects < self.effects
         if isinstance(target, Item):
-            return self._augment_item(s, target, value)
-        place = self.fixed(target)
-        done = self._stepped(s, place, value)
+            return self._augment_item(s, target, value, at if changed else None)
+        place = before = self.fixed(target)
+        if changed:
+            with self.back_at(at):
+                place = self.kept_place(target)
+                before = self.in_variable(place) if isinstance(place.type, Scalar) else place
+        done = self._stepped(s, before, value)
         if done is None or not self.fits_inferred(s, place, done):
             return None
         ready = self._ready(s, place, done)
@@ -131,12 +135,18 @@ class Assignments(Parts):
     # Items of structs.
 
     def _augment_item(
-        self, s: surface.Augment, target: Item, value: typed.Expr
+        self, s: surface.Augment, target: Item, value: typed.Expr, at: int | None
     ) -> typed.Stmt | None:
-        """base[indices] operator= value, of a struct: the indices are evaluated once."""
+        """base[indices] operator= value, of a struct: the indices are evaluated once. `at`: where
+        the item is read, if the value changes something.
+        """
         base, *indices = target.args
-        kept = (self.fixed(base), *(self._kept(i) for i in indices))
-        found = self.item(target.node, kept)
+        with self.back_at(len(self.ahead) if at is None else at):
+            fixed = (self.fixed(base) if at is None else self.kept_place(base),)
+            kept = (*fixed, *(self._kept(i) if at is None else self.in_variable(i)
+                              for i in indices))
+            found = self.item(target.node, kept)
+            found = found if at is None or found is None else self.in_variable(found)
         done = None if found is None else self._stepped(s, found, value)
         return None if done is None else self.stored_item(s, target.node, (*kept, done))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -68,17 +68,13 @@ class CallChecker(GenericCalls):
             if struct is not None:
                 return self.constructed(e, struct)
             return None if self._keywords(e) else self._builtin(e)
-        done = self.user_call(e, statement=False)
-        if done is not None and done.type is None:
-            self.report(codes.no_value(e))
-            return None
-        return done
+        return self.valued(e, self.user_call(e, statement=False))
 
     def user_call(self, e: surface.Call, statement: bool) -> typed.Call | None:
         """A call of a function or derivative of the file."""
         if self._keywords(e):
             return None
-        return self.passed(e, e.function, self._all(e), statement)
+        return self.passed(e, e.function, self._all(e, self.outputs(e.function)), statement)
 
     def passed(
         self, e: surface.Call, function: str, values: Sequence[typed.Expr | None], statement: bool
@@ -93,7 +89,8 @@ class CallChecker(GenericCalls):
             self.report(codes.kernel_called(e))
         outputs = [f"`{a.name}`" for a, _ in paired(signature)
                    if a.direction is not Direction.IN]
-        if outputs and not statement:
+        unordered = bool(outputs) and not statement and not self.hoisting
+        if unordered:
             self.report(codes.out_in_expression(e, " and ".join(outputs)))
         written = paired(signature)
         if len(written) != len(values):
@@ -106,7 +103,7 @@ class CallChecker(GenericCalls):
         done = [self.operand_as(e, x, v, a)
                 for x, v, a in zip(*given, signature.written, strict=True)]
         args = tuple([d for d in done if d is not None])
-        if len(args) < len(done) or (outputs and not statement) or signature.simd:
+        if len(args) < len(done) or unordered or signature.simd:
             return None
         self._check_outputs(e, function, args, signature)
         check_outputs(self, args, signature)
@@ -147,13 +144,13 @@ class CallChecker(GenericCalls):
         self, e: surface.Call, struct: str, members: list[str]
     ) -> dict[str, typed.Expr | None] | None:
         """The operand for each member that has one; None once something is wrong."""
-        found = self._all(e)
+        values = self._all(replace(e, args=(*e.args, *(k.value for k in e.keywords))))
+        found, named = values[:len(e.args)], values[len(e.args):]
         wrong: list[tuple[Span, str]] = []
         if len(found) > len(members):
             wrong.append((e.span, f"has {len(members)} members, not {len(found)}"))
         given = dict(zip(members, found, strict=False))
-        for k in e.keywords:
-            value = self.expr(k.value)
+        for k, value in zip(e.keywords, named, strict=True):
             if k.name not in members:
                 wrong.append((k.span, f"has no member `{k.name}`"))
             elif k.name in given:
@@ -187,12 +184,15 @@ class CallChecker(GenericCalls):
             e, value.span, member, self.types.text(t), self.types.text(value.type)))
         return None
 
-    def _all(self, e: surface.Call) -> list[typed.Expr | None]:
-        return [self.ready.pop(a) if a in self.ready else operand(self, a) for a in e.args]
+    def _all(
+        self, e: surface.Call, places: Collection[int] = ()
+    ) -> list[typed.Expr | None]:
+        return self.in_order(
+            e.args, lambda a: self.ready.pop(a) if a in self.ready else operand(self, a), places)
 
     def operand_values(self, e: surface.Call) -> list[typed.Expr | None]:
         """The operands, checked; they are not checked again for the call itself."""
-        values = [operand(self, a) for a in e.args]
+        values = self.in_order(e.args, lambda a: operand(self, a))
         self.ready |= dict(zip(e.args, values, strict=True))
         return values
 
@@ -295,7 +295,8 @@ class CallChecker(GenericCalls):
 
     def scalars(self, e: surface.Call, shown: str, wanted: int) -> list[typed.Expr] | None:
         """The operands of a builtin: that many scalars."""
-        return self.numbers(e, shown, wanted, self._all(e))
+        places = (0,) if e.function in STATEMENTS else ()
+        return self.numbers(e, shown, wanted, self._all(e, places))
 
     def numbers(
         self, e: surface.Call, shown: str, wanted: int, found: list[typed.Expr | None]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check.operators import BITS, TRUTHS, Operators, chained
+from loma.frontend.check.order import Ordered
 from loma.frontend.check.scope import Context, Scope
 from loma.frontend.check.stacks import alone
 from loma.frontend.check.tuples import tuple_value
@@ -22,7 +24,7 @@ from loma.ir.prims import FUNCTIONS, bits
 from loma.ir.prims import arithmetic as prims
 from loma.ir.prims import math as functions
 from loma.ir.prims.record import Prim
-from loma.ir.types import BOOL, F32, F64, I32, I64, Scalar, StructType
+from loma.ir.types import BOOL, F32, F64, I32, Scalar, StructType
 
 ARITHMETIC: Final[dict[str, Prim]] = {
     "+": prims.ADD, "-": prims.SUB, "*": prims.MUL, "/": prims.DIV,
@@ -32,10 +34,11 @@ COMPARISONS: Final[dict[str, Prim]] = {
 }
 
 
-class ExpressionChecker(ABC):
+class ExpressionChecker(Ordered):
     """Checks the expressions of one function."""
 
     def __init__(self, context: Context, simd: bool) -> None:
+        super().__init__()
         self.context = context
         self.types = context.types
         self.scope = Scope()
@@ -179,7 +182,9 @@ class ExpressionChecker(ABC):
             spine.append(spine[-1].left)
         left = self.expr(spine[-1].left)
         for step in reversed(spine):
+            at, effects = len(self.ahead), self.effects
             right = self.expr(step.right)
+            left = left if effects == self.effects else self.held(left, at)
             if left is not None and right is not None:
                 left = self.infix(step, left, right)
             else:
@@ -313,41 +318,55 @@ class ExpressionChecker(ABC):
         return self.apply(bits.BIT_NOT, (value,), meet, e.span, meet)
 
     def _comparison(self, e: surface.Comparison) -> typed.Expr | None:
-        found = [self.expr(o) for o in e.operands]
-        operands = [o for o in found if o is not None]
-        if len(operands) < len(found):
+        first, second = self.in_order(e.operands[:2])
+        later = [self.aside(partial(self.expr, o)) for o in e.operands[2:]]
+        operands = [o for o in (first, second, *(o for o, _ in later)) if o is not None]
+        if len(operands) < len(e.operands) or not self.comparable(operands, e):
             return None
-        steps = [surface.Binary(o, *e.operands[k : k + 2], span=e.span)
+        pairs = [surface.Binary(o, *e.operands[k : k + 2], span=e.span)
                  for k, o in enumerate(e.operators)]
-        if not self.comparable(operands, e):
-            return None
-        return chained(operands, lambda k, a, b: self.infix(steps[k], a, b), e.span)
+
+        def compare(k: int, a: typed.Expr, b: typed.Expr) -> typed.Expr | None:
+            return self.infix(pairs[k], a, b)
+
+        steps = [[], *(s for _, s in later)]
+        if not any(steps):
+            return chained(operands, compare, e.span)
+        left, *rest = operands
+        found = list(zip(rest, steps, strict=True))
+        return self.links(0, self.in_variable(left), found, compare, e.span)
 
     def _conditional(self, e: surface.Conditional) -> typed.Expr | None:
-        cond, then, orelse = self.condition(e.cond), self.expr(e.then), self.expr(e.orelse)
+        cond = self.condition(e.cond)
+        (then, first), (orelse, second) = (
+            self.aside(partial(self.expr, x)) for x in (e.then, e.orelse))
         if cond is None or then is None or orelse is None:
             return None
         if isinstance(then.type, Scalar) and isinstance(orelse.type, Scalar):
             meet = common(then, orelse, self.context.float_type)
-            a, b = self.settled(then, meet), self.settled(orelse, meet)
-            if a is None or b is None:
-                return None
-            return typed.Conditional(cond, a, b, meet, span=e.span)
-        if isinstance(then.type, StructType) and then.type == orelse.type:
-            return typed.Conditional(cond, then, orelse, then.type, span=e.span)
-        shown = self.types.text(then.type), self.types.text(orelse.type)
-        self.report(construct_codes.conditional(e, e.span, *shown))
-        return None
+            then, orelse = self.settled(then, meet), self.settled(orelse, meet)
+        elif not isinstance(then.type, StructType) or then.type != orelse.type:
+            shown = self.types.text(then.type), self.types.text(orelse.type)
+            self.report(construct_codes.conditional(e, e.span, *shown))
+            return None
+        if then is None or orelse is None or then.type is None:
+            return None
+        if first or second:
+            return self.either(cond, (then, first), (orelse, second), e.span)
+        return typed.Conditional(cond, then, orelse, then.type, span=e.span)
 
     def _logical(self, e: surface.Logical) -> typed.Expr | None:
-        found = [self.condition(o) for o in e.operands]
-        left = found[0]
-        for right in found[1:]:
+        left = self.condition(e.operands[0])
+        found = [self.aside(partial(self.condition, o)) for o in e.operands[1:]]
+        for right, steps in found:
             if left is None or right is None:
                 return None
             span = Span(e.span.file, e.span.line, e.span.column,
                         right.span.end_line, right.span.end_column)
-            left = typed.Logical(e.operator, left, right, span=span)
+            if steps:
+                left = self.both(e.operator, left, right, steps, span)
+            else:
+                left = typed.Logical(e.operator, left, right, span=span)
         return left
 
     def _member(self, e: surface.Member) -> typed.Expr | None:
@@ -369,16 +388,6 @@ class ExpressionChecker(ABC):
         s = e.span
         start = s.end_column - len(e.field)
         return Span(s.file, s.end_line, max(start, 0), s.end_line, s.end_column)
-
-    def integer(self, e: surface.Expr, what: str) -> typed.Expr | None:
-        """A bound of a range or the length of an array."""
-        value = self.expr(e)
-        if value is None:
-            return None
-        if isinstance(value.type, Scalar) and value.type in (I32, I64):
-            return self.settled(value, value.type)
-        self.report(codes.bound_not_int(e.span, what, self.types.text(value.type)))
-        return None
 
 
 def _counted(e: typed.Expr) -> typed.Expr:

@@ -51,11 +51,7 @@ class GenericCalls(ClosureChecker):
         if e.function in self.types.generics.declared:
             struct = self._generic_struct(e)
             return None if struct is None else self.constructed(e, struct)
-        done = self.generic_call(e, statement=False)
-        if done is not None and done.type is None:
-            self.report(call_codes.no_value(e))
-            return None
-        return done
+        return self.valued(e, self.generic_call(e, statement=False))
 
     def constructed(self, e: surface.Call, struct: StructType) -> typed.Expr | None:
         """A struct made from its members."""
@@ -109,7 +105,9 @@ class GenericCalls(ClosureChecker):
         pairs = list(zip(args, e.args, strict=True))
         plain = [(a, x) for a, x in pairs if not isinstance(a.type, surface.CallableTypeExpr)]
         known = known or {}
-        values = [known.get(x) or operand(self, x) for _, x in plain]
+        values = self.in_order([x for _, x in plain], lambda x: known.get(x) or operand(self, x),
+                               [k for k, (a, _) in enumerate(plain)
+                                if a.direction is not Direction.IN])
         if None in values or e.keywords:
             return None
         given = [(a, v) for (a, _), v in zip(plain, values, strict=True)]

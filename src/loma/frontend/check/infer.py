@@ -10,7 +10,7 @@ from loma.ir.types import BOOL, I32, I64, Scalar, Type
 
 
 class Inference(CallChecker):
-    """Knows the variables that have no declaration; `ahead` are statements before the current one.
+    """Knows the variables that have no declaration.
 
     A slot is a name that every way through an `if` assigns first. It is declared before the `if`,
     and is visible in a branch from where that assigns it, and after the `if`.
@@ -18,7 +18,6 @@ class Inference(CallChecker):
 
     def __init__(self, context: Context, function: str, simd: bool) -> None:
         super().__init__(context, function, simd)
-        self.ahead: list[typed.Stmt] = []
         self.slots: dict[str, Slot] = {}
         self.unpacked: set[surface.Assign] = set()
         self.inferred: dict[typed.Symbol, tuple[surface.Assign, int]] = {}

@@ -37,8 +37,10 @@ def launch(
     """The loop that k[n](...) is; its operands are evaluated once, ahead of it."""
     count = c.integer(threads, "the number of threads")
     here = c.launching = Launch(c, e.span, typed.Symbol(THREAD, I32, span))
+    at, effects = len(c.ahead), c.effects
     done = _called(c, e)
     c.launching = None
+    count = count if effects == c.effects else c.held(count, at)
     if not here.met and (done is not None or e.function not in c.context.signatures):
         c.report(codes.not_a_kernel(c.head(e), e.function))
         return None

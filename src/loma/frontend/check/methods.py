@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from loma.diagnostics import Span
@@ -18,7 +18,7 @@ from loma.frontend.codes import methods as codes
 from loma.frontend.codes import syntax as syntax_codes
 from loma.frontend.codes import types as type_codes
 from loma.frontend.parse.classes import BINARY, GET, SET, UNARY
-from loma.ir.nodes import Signature
+from loma.ir.nodes import Direction, Signature
 from loma.ir.prims import FUNCTIONS
 from loma.ir.prims import arithmetic as prims
 from loma.ir.types import BOOL, ArrayType, Scalar, StructType
@@ -70,14 +70,19 @@ class MethodChecker(Sized):
             self.report(syntax_codes.keyword_operand(k.span, k.name))
         owner = self._class(e.base)
         base = None if owner else self.expr(e.base)
+        at, effects = len(self.ahead), self.effects
         name = self._struct(base) if base is not None else owner
         candidates = self.context.methods.of(name, e.name)
         generic = self._generic(candidates)
-        known = {} if base is None or (name, e.name) in self.context.methods.static else {
-            e.base: base}
-        call = surface.Call(f"{name}.{e.name}", (*known, *e.args), span=e.span)
+        bound = base is not None and (name, e.name) not in self.context.methods.static
+        own = (e.base,) if bound else ()
+        call = surface.Call(f"{name}.{e.name}", (*own, *e.args), span=e.span)
+        known: dict[surface.Expr, typed.Expr] = {}
         if candidates != generic or not generic:
-            known |= {x: v for x in e.args if (v := operand(self, x)) is not None}
+            known = self._operands(e.args, candidates, len(own))
+        if bound:
+            held = base if effects == self.effects else self.held(base, at)
+            known |= {} if held is None else {e.base: held}
         if (base is None and not owner) or e.keywords:
             return None
         if not candidates:
@@ -90,10 +95,43 @@ class MethodChecker(Sized):
         if function is None:
             return None
         done = self._called(call, function, known, use != "value")
-        if done is not None and done.type is None and use != "statement":
-            self.report(call_codes.no_value(call))
+        return done if use == "statement" else self.valued(call, done, use)
+
+    def _operands(
+        self, args: Sequence[surface.Expr], candidates: Iterable[str], skipped: int
+    ) -> dict[surface.Expr, typed.Expr]:
+        """The operands of a method, those that any definition of it writes as places."""
+        places = {k - skipped for c in candidates for k in self.outputs(c)}
+        found = self.in_order(args, lambda x: operand(self, x), places)
+        return {x: v for x, v in zip(args, found, strict=True) if v is not None}
+
+    def outputs(self, function: str) -> set[int]:
+        """The positions of the operands that a function writes."""
+        template = self.context.instances.templates.get(function)
+        if template is not None:
+            return {k for k, a in enumerate(template.function.args)
+                    if a.direction is not Direction.IN}
+        signature = self.context.signatures.get(function)
+        found = () if signature is None else paired(signature)
+        return {k for k, (a, _) in enumerate(found) if a.direction is not Direction.IN}
+
+    def valued(
+        self, e: surface.Call, done: typed.Call | None, use: str = "value"
+    ) -> typed.Expr | None:
+        """The value of a call; one that writes operands goes ahead, unless it is a struct that is
+        the whole of a right side.
+        """
+        if done is None:
             return None
-        return done
+        if done.type is None:
+            self.report(call_codes.no_value(e))
+            return None
+        if not self.outputs(done.function):
+            return done
+        if use == "whole" and not isinstance(done.type, Scalar):
+            self.effects += 1
+            return done
+        return self.happens(done)
 
     def _called(
         self, e: surface.Call, function: str, known: Mapping[surface.Expr, typed.Expr],
@@ -218,11 +256,7 @@ class MethodChecker(Sized):
             return None
         call = surface.Call(what, chosen.operands, span=e.span)
         known = dict(zip(chosen.operands, chosen.values, strict=True))
-        done = self._called(call, chosen.function, known, statement=False)
-        if done is not None and done.type is None:
-            self.report(call_codes.no_value(call))
-            return None
-        return done
+        return self.valued(call, self._called(call, chosen.function, known, statement=False))
 
     def _no_operator(self, e: surface.Binary, candidates: list[str], values: Values) -> None:
         if any(self.context.signatures.get(c) is None for c in candidates):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check.infer import Inference
-from loma.frontend.check.scope import Context, Entry
+from loma.frontend.check.scope import Entry
 from loma.frontend.check.shapes import (
     Shape,
     as_view,
@@ -29,45 +29,7 @@ MOST = (1 << 31) - 1
 
 
 class Parts(Inference):
-    """Checks statements about parts of arrays; `constant` are the variables that never change."""
-
-    def __init__(self, context: Context, function: str, simd: bool) -> None:
-        super().__init__(context, function, simd)
-        self.constant: set[typed.Symbol] = set()
-
-    # Values that stay.
-
-    def kept(self, e: typed.Expr, name: str) -> typed.Expr:
-        """An integer that is evaluated now, ahead of the statement."""
-        if isinstance(e, typed.Literal) or (
-                isinstance(e, typed.Name) and e.symbol in self.constant):
-            return e
-        assert isinstance(e.type, Scalar), "an integer"
-        symbol = typed.Symbol(name, e.type, e.span)
-        self.constant.add(symbol)
-        self.ahead.append(typed.Declare(symbol, e, span=e.span))
-        return typed.Name(symbol, span=e.span)
-
-    def kept_place(self, e: typed.Expr) -> typed.Expr:
-        """A place whose indices are evaluated now."""
-        match e:
-            case typed.Member(base, field, t):
-                return typed.Member(self.kept_place(base), field, t, span=e.span)
-            case typed.Index(base, index, t):
-                base = self.kept_place(base)
-                return typed.Index(base, self.kept(index, "i"), t, span=e.span)
-            case typed.View():
-                return self.kept_view(e)
-            case _:
-                return e
-
-    def kept_view(self, e: typed.View) -> typed.View:
-        """A part of an array that stays the same."""
-        base = self.kept_place(e.base)
-        start = self.kept(e.start, "start")
-        shape = tuple([None if n is None else self.kept(n, "size") for n in e.shape])
-        at = tuple([(self.kept(i, "i"), self.kept(n, "size")) for i, n in e.at])
-        return typed.View(base, start, e.type, shape, at, span=e.span)
+    """Checks statements about parts of arrays."""
 
     # Names.
 

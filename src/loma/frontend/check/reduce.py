@@ -17,7 +17,7 @@ def bounds(
     c: FunctionChecker, start: surface.Expr, stop: surface.Expr
 ) -> tuple[Scalar, tuple[typed.Expr | None, typed.Expr | None]]:
     """The type of a counter, and the bounds in it."""
-    found = [c.integer(b, "a bound of a range") for b in (start, stop)]
+    found = c.in_order((start, stop), lambda b: c.integer(b, "a bound of a range"))
     index = I64 if any(b is not None and b.type is I64 for b in found) else I32
     first, last = (None if b is None else c.settled(b, index) for b in found)
     return index, (first, last)
@@ -31,7 +31,8 @@ def reduction(c: FunctionChecker, e: surface.Reduce) -> typed.Expr | None:
         entry = Entry(symbol, e.counter, counter=True)
         c.declare(symbol.name, entry, symbol.span)
         c.scope.declare(symbol.name, entry)  # one that was taken is the counter here all the same
-        value = c.expr(e.value)
+        with c.without_steps():
+            value = c.expr(e.value)
     if value is None or start is None or stop is None:
         return None
     if not isinstance(value.type, Scalar):

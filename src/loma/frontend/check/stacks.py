@@ -16,7 +16,7 @@ from loma.frontend.errors import Finding
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.prims import arithmetic as prims
 from loma.ir.prims.record import Prim
-from loma.ir.types import BOOL, I32, TAPE, ArrayType, Scalar, StructType, Type
+from loma.ir.types import BOOL, I32, ArrayType, Scalar, StructType, Type
 
 if TYPE_CHECKING:
     from loma.frontend.check.expr import ExpressionChecker
@@ -77,11 +77,6 @@ def paired(signature: Signature) -> list[tuple[Argument, Argument | None]]:
         else:
             found.append((a, None))
     return found
-
-
-def takes_store(signature: Signature | None) -> bool:
-    """Whether a function has a tape or a stack among its arguments."""
-    return signature is not None and any(a.type is TAPE or a.counts for a in signature.arguments)
 
 
 def reversible(
@@ -162,15 +157,15 @@ def declare(c: StackChecker, s: surface.Declare, e: surface.StackTypeExpr) -> (
 def operation(
     c: StackChecker, e: surface.MethodCall, entry: Entry
 ) -> typed.Expr | None:
-    """s.size(), or s.pop() where it is certainly evaluated, once."""
+    """s.size() or s.pop()."""
     if not _checked(c, e, []) or entry.symbol is None or entry.count is None:
         return None
     c.read.add(entry.symbol)
     if e.name == "size":
-        return _size(c, entry.count, e.span)
+        return typed.Name(entry.count, span=e.span)
     if not _own(c, e, entry):
         return None
-    if e.name == "pop" and c.straight and c.hoisting:
+    if e.name == "pop" and c.hoisting:
         return _pop(c, entry.symbol, entry.count, e.span)
     c.report(codes.stack_statement(e.span, e.name))
     return None
@@ -184,15 +179,6 @@ def _own(c: StackChecker, e: surface.MethodCall, entry: Entry) -> bool:
     kind = f"Stack[{c.types.text(entry.symbol.type.element)}]"
     c.report(shared_written(e.span, entry.symbol.name, kind))
     return False
-
-
-def _size(c: StackChecker, size: typed.Symbol, span: Span) -> typed.Expr:
-    """The size here: a pop further on in the same statement comes later."""
-    if not c.hoisting:
-        return typed.Name(size, span=span)
-    held = typed.Symbol("size", I32, span)
-    c.ahead.append(typed.Declare(held, typed.Name(size, span=span), span=span))
-    return typed.Name(held, span=span)
 
 
 def statement(c: StackChecker, e: surface.MethodCall, entry: Entry) -> typed.Stmt | None:
@@ -251,6 +237,7 @@ def _pop(
 ) -> typed.Expr:
     """The last element, in a variable of its own."""
     assert isinstance(symbol.type, ArrayType)
+    c.effects += 1
     count, t = typed.Name(size, span=span), symbol.type.element
     zero = typed.Literal(0, I32, span=span)
     c.ahead.append(typed.Assert(

@@ -19,7 +19,7 @@ from loma.frontend.check.scope import Entry, FunctionValue
 from loma.frontend.check.sizes import shape_expressions, size_symbols
 from loma.frontend.check.stacks import paired
 from loma.frontend.check.store import StackChecker
-from loma.frontend.check.text import text
+from loma.frontend.check.text import asserted, text
 from loma.frontend.check.tuples import shaped, tuple_value
 from loma.frontend.check.types import grows
 from loma.frontend.codes import calls as call_codes
@@ -29,6 +29,7 @@ from loma.frontend.codes import types as type_codes
 from loma.frontend.flow import assigned_by, check_reachable, falls_through
 from loma.ir.names import BUILTIN
 from loma.ir.nodes import Argument, Signature
+from loma.ir.prims import arithmetic as prims
 from loma.ir.types import BOOL, I32, I64, TAPE, ArrayType, Scalar, Type
 
 
@@ -108,9 +109,8 @@ class FunctionChecker(StackChecker):
                 return self.augment(s)
             case surface.If():
                 return self._if(s)
-            case surface.While(cond, body, max_iter):
-                test, inside = self.repeated(cond), self._loop(body)
-                return None if test is None else typed.While(test, inside, max_iter, span=s.span)
+            case surface.While():
+                return self._while(s)
             case surface.For():
                 return self._for(s)
             case surface.Return():
@@ -123,11 +123,8 @@ class FunctionChecker(StackChecker):
                 return launch(self, call, threads, s.span)
             case surface.CallStmt(call):
                 return self._call_statement(call, s.span)
-            case surface.Assert(cond, message):
-                test, shown = self.condition(cond), text(self, message)
-                if test is None or shown is None:
-                    return None
-                return typed.Assert(test, shown, span=s.span)
+            case surface.Assert():
+                return asserted(self, s)
             case surface.Print(pieces):
                 shown = text(self, pieces)
                 return None if shown is None else typed.Print(shown, span=s.span)
@@ -150,6 +147,18 @@ class FunctionChecker(StackChecker):
         self.close_slots(fresh, own)
         return None if test is None else typed.If(test, yes, no, span=s.span)
 
+    def _while(self, s: surface.While) -> typed.Stmt | None:
+        """A loop; where its condition needs statements, they begin each round."""
+        test, steps = self.aside(lambda: self.condition(s.cond))
+        body = self._loop(s.body)
+        if test is None:
+            return None
+        if steps:
+            stop = typed.Apply(prims.NOT, (test,), BOOL, span=test.span)
+            leave = typed.If(stop, (typed.Break(span=test.span),), (), span=test.span)
+            test, body = typed.Literal(True, BOOL, span=test.span), (*steps, leave, *body)
+        return typed.While(test, body, s.max_iter, span=s.span)
+
     def _loop(self, body: tuple[surface.Stmt, ...]) -> tuple[typed.Stmt, ...]:
         self.loops += 1
         done = self.inner(body)
@@ -159,10 +168,8 @@ class FunctionChecker(StackChecker):
     def _jump(self, s: typed.Break | typed.Continue, word: str) -> typed.Stmt | None:
         if self.loops or (self.scope.fence and word == "continue"):
             return s
-        if self.scope.fence:
-            self.report(parallel_codes.left(s.span, word))
-            return None
-        self.report(codes.outside_loop(s.span, word))
+        report = parallel_codes.left if self.scope.fence else codes.outside_loop
+        self.report(report(s.span, word))
         return None
 
     def _for(self, s: surface.For) -> typed.Stmt | None:
@@ -346,23 +353,25 @@ class FunctionChecker(StackChecker):
         if len(e.args) < 2:
             self.report(call_codes.arity(e, 2, len(e.args), f"{e.function}(tape, x, ...)"))
             return None
-        tape = self.expr(e.args[0])
+        places = () if e.function == "push" else range(1, len(e.args))
+        tape, *values = self.in_order(e.args, places=places)
         if tape is not None and tape.type is not TAPE:
             self.report(call_codes.not_a_tape(e, e.args[0].span, self.types.text(tape.type)))
             tape = None
         if tape is not None and not check_written(self, tape):
             return None
-        rest = [self._framed(e, x) for x in e.args[1:]]
-        values = tuple([v for v in rest if v is not None])
-        if tape is None or len(values) < len(rest):
+        rest = [self._framed(e, x, v) for x, v in zip(e.args[1:], values, strict=True)]
+        frame = tuple([v for v in rest if v is not None])
+        if tape is None or len(frame) < len(rest):
             return None
         if e.function == "push":
-            return typed.Push(tape, values, span=span)
-        return typed.Pop(tape, values, span=span)
+            return typed.Push(tape, frame, span=span)
+        return typed.Pop(tape, frame, span=span)
 
-    def _framed(self, e: surface.Call, operand: surface.Expr) -> typed.Expr | None:
+    def _framed(
+        self, e: surface.Call, operand: surface.Expr, value: typed.Expr | None
+    ) -> typed.Expr | None:
         """One scalar of a tape's frame."""
-        value = self.expr(operand)
         if value is None:
             return None
         if not isinstance(value.type, Scalar):

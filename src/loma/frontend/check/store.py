@@ -1,8 +1,6 @@
-"""Operations of stacks inside expressions: where they may stand."""
+"""Names that are declared, and calls of the methods of stacks."""
 
 from __future__ import annotations
-
-from typing import Final
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
@@ -11,19 +9,9 @@ from loma.frontend.check.assign import Assignments
 from loma.frontend.check.scope import Entry
 from loma.frontend.codes import names as name_codes
 
-UNCERTAIN: Final = (
-    surface.Logical, surface.Conditional, surface.Comparison, surface.Reduce,
-)
-
 
 class StackChecker(Assignments):
-    """Checks calls of methods, those of stacks among them.
-
-    `straight`: the expression is evaluated exactly once. `hoisting`: statements can be put ahead.
-    """
-
-    straight = True
-    hoisting = True
+    """Checks calls of methods, those of stacks among them."""
 
     def declare(self, name: str, entry: Entry, span: Span) -> None:
         """Makes a name visible, unless it is already taken."""
@@ -34,22 +22,6 @@ class StackChecker(Assignments):
             self.missing.add(name)
             self.report(name_codes.duplicate_variable(
                 name, first.declaration, entry.declaration, span))
-
-    def expr(self, e: surface.Expr) -> typed.Expr | None:
-        """The typed expression; parts of some may not be evaluated, or many times."""
-        if not isinstance(e, UNCERTAIN):
-            return super().expr(e)
-        before, self.straight = self.straight, False
-        done = super().expr(e)
-        self.straight = before
-        return done
-
-    def repeated(self, cond: surface.Expr) -> typed.Expr | None:
-        """The condition of a loop: nothing can be put ahead of it."""
-        self.hoisting = False
-        done = self.condition(cond)
-        self.hoisting = True
-        return done
 
     def method_call(self, e: surface.MethodCall, use: str = "value") -> typed.Expr | None:
         """A call of a method as a value; of a stack, too."""

@@ -20,20 +20,33 @@ MOST: Final = 64
 
 def text(to: FunctionChecker, pieces: surface.Text) -> typed.Text | None:
     """The text with every value as its scalars; None once something is reported."""
+    written = [p for p in pieces if not isinstance(p, str)]
+    values = iter(to.in_order(written))
     found: list[typed.Expr | str] = []
     wrong = False
     for piece in pieces:
         if isinstance(piece, str):
             found.append(piece)
             continue
-        shown = _value(to, piece)
+        shown = _value(to, piece, next(values))
         wrong = wrong or shown is None
         found += shown or ()
     return None if wrong else merged(found)
 
 
-def _value(to: FunctionChecker, e: surface.Expr) -> list[typed.Expr | str] | None:
-    value = to.expr(e)
+def asserted(to: FunctionChecker, s: surface.Assert) -> typed.Stmt | None:
+    """An assertion; its message is evaluated only if it fails."""
+    test = to.condition(s.cond)
+    with to.without_steps():
+        shown = text(to, s.message)
+    if test is None or shown is None:
+        return None
+    return typed.Assert(test, shown, span=s.span)
+
+
+def _value(
+    to: FunctionChecker, e: surface.Expr, value: typed.Expr | None
+) -> list[typed.Expr | str] | None:
     if value is None:
         return None
     if isinstance(value.type, Scalar):

@@ -33,7 +33,7 @@ def tuple_value(
     c: ExpressionChecker, e: surface.Tuple, wanted: Type | None = None
 ) -> typed.Expr | None:
     """a, b; in the type wanted, if it can be, else in that of its elements."""
-    found = [c.expr(x) for x in e.elements]
+    found = c.in_order(e.elements)
     elements = [x for x in found if x is not None]
     types = [t for x in elements if (t := _element_type(c, x)) is not None]
     if len(types) < len(found):
@@ -105,12 +105,9 @@ def unpack(c: Assignments, s: surface.Assign, target: surface.Tuple) -> typed.St
     value = s.value
     if not isinstance(value, surface.Tuple) or len(value.elements) != len(target.elements):
         return unpack_value(c, s, target, c.right_side(value))
-    alone = all(_is_fresh(c, t) for t in target.elements) and not any(
-        isinstance(x, surface.MethodCall) for x in value.elements)
-    parts: list[typed.Expr | None] = []
-    for x in value.elements:
-        found = c.right_side(x)
-        parts.append(found if found is None or alone else _held(c, found))
+    parts = c.in_order(value.elements, c.right_side)
+    if not all(_is_fresh(c, t) for t in target.elements):
+        parts = [None if p is None else _held(c, p) for p in parts]
     return _written(c, s, target, parts, value.elements)
 
 

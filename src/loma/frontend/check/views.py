@@ -27,7 +27,7 @@ from loma.frontend.codes import arrays as codes
 from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import types as type_codes
 from loma.ir.prims import arithmetic as prims
-from loma.ir.types import BOOL, I32, ArrayType, Scalar, StructType, type_text
+from loma.ir.types import BOOL, I32, I64, ArrayType, Scalar, StructType, type_text
 
 OUTSIDE = "a slice is outside of its array"
 
@@ -41,46 +41,42 @@ class Views(ExpressionChecker):
             array = self.expr(e.base.base)
             if array is None or isinstance(array.type, ArrayType):
                 return None if array is None else self._dimension(e, array)
-        base = self.expr(e.base)
+        base, index = self.in_order((e.base, e.index))
         if base is not None and isinstance(base.type, StructType):
-            return self.subscript(e, base, (self.expr(e.index),))
-        index = self._whole(e, e.index)
+            return self.subscript(e, base, (index,))
+        index = self._whole(e, e.index, index)
         if base is None or index is None:
             return None
         return self.indexed(e, base, [index])
 
     def several(self, e: surface.Subscript) -> typed.Expr | None:
         """base[items]."""
-        base = self.expr(e.base)
-        if base is not None and isinstance(base.type, StructType):
-            items = [i for i in e.items if not isinstance(i, surface.Slice)]
-            if len(items) == len(e.items):
-                return self.subscript(e, base, [self.expr(i) for i in items])
-        *before, last = e.items
-        found = [self._item(e, item) for item in before]
-        indices = [i for i in found if i is not None]
-        if isinstance(last, surface.Slice):
-            bounds = [b if b is None else self._whole(e, b) for b in (last.low, last.high)]
-            wrong = any(w is not None and b is None
-                        for w, b in zip((last.low, last.high), bounds, strict=True))
-            if base is None or wrong or len(indices) < len(found):
-                return None
-            part = self.indexed(e, base, indices) if indices else base
-            return None if part is None else self._slice(e, part, bounds[0], bounds[1])
-        index = self._whole(e, last)
-        if base is None or index is None or len(indices) < len(found):
+        items = [i for i in e.items if not isinstance(i, surface.Slice)]
+        last = e.items[-1]
+        limits = (last.low, last.high) if isinstance(last, surface.Slice) else ()
+        written = [b for b in limits if b is not None]
+        base, *found = self.in_order((e.base, *items, *written))
+        if base is not None and isinstance(base.type, StructType) and len(items) == len(e.items):
+            return self.subscript(e, base, found)
+        for item in e.items[:-1]:
+            if isinstance(item, surface.Slice):
+                self.report(codes.slice_position(e, item.span))
+                base = None
+        whole = [self._whole(e, i, v) for i, v in zip((*items, *written), found, strict=True)]
+        known = [i for i in whole if i is not None]
+        if base is None or len(known) < len(whole):
             return None
-        return self.indexed(e, base, [*indices, index])
+        indices, bounds = known[:len(items)], iter(known[len(items):])
+        part = self.indexed(e, base, indices) if indices else base
+        if part is None or not limits:
+            return part
+        low, high = (None if b is None else next(bounds) for b in limits)
+        return self._slice(e, part, low, high)
 
-    def _item(self, e: surface.Subscript, item: surface.Expr | surface.Slice) -> typed.Expr | None:
-        if isinstance(item, surface.Slice):
-            self.report(codes.slice_position(e, item.span))
-            return None
-        return self._whole(e, item)
-
-    def _whole(self, e: surface.Node, index: surface.Expr) -> typed.Expr | None:
+    def _whole(
+        self, e: surface.Node, index: surface.Expr, found: typed.Expr | None
+    ) -> typed.Expr | None:
         """An index or a bound: an integer."""
-        found = self.expr(index)
         if found is None:
             return None
         if isinstance(found.type, Scalar) and not found.type.is_float:
@@ -179,6 +175,16 @@ class Views(ExpressionChecker):
             return None
         found = [compare(prims.LE, a, b, span) for a, b in pairs]
         return [c for c in found if c is not None]
+
+    def integer(self, e: surface.Expr, what: str) -> typed.Expr | None:
+        """A bound of a range or the length of an array."""
+        value = self.expr(e)
+        if value is None:
+            return None
+        if isinstance(value.type, Scalar) and value.type in (I32, I64):
+            return self.settled(value, value.type)
+        self.report(type_codes.bound_not_int(e.span, what, self.types.text(value.type)))
+        return None
 
     # Sizes.
 

@@ -50,9 +50,10 @@ def mismatch(call: surface.Call, span: Span, name: str, wanted: str, found: str)
 
 
 def out_in_expression(call: surface.Call, outputs: str) -> Finding:
-    """A call that writes its arguments, used as a value.
+    """A call that writes its arguments, where it may happen never, or many times.
 
-    A call that writes its operands is a statement, so that the order of writes is plain.
+    A call that writes its operands happens once, when it is its turn. In a reduction, or in the
+    message of an assertion, it could not.
 
         def g(x : In[float], y : Out[float]) -> float:
             y = x
@@ -60,11 +61,11 @@ def out_in_expression(call: surface.Call, outputs: str) -> Finding:
 
         def f(x : In[float]) -> float:
             y : float
-            return g(x, y)
+            return sum(g(x, y) for i in range(3))
     """
-    return finding("E0403", f"`{call.function}` writes {outputs}, so its call is a statement",
-                   call.span, help=f"write `{call.function}(...)` on a line of its own, before "
-                                   "this one",
+    return finding("E0403", f"`{call.function}` writes {outputs}, and here it would be called "
+                            "never, or many times", call.span,
+                   help=f"write `{call.function}(...)` on a line of its own, before this one",
                    kind=CallWithOutArgNotInCallStmt, payload={"expr": call})
 
 

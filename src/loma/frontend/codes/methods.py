@@ -264,15 +264,15 @@ def stack_value(span: Span, name: str) -> Finding:
 
 
 def stack_statement(span: Span, name: str) -> Finding:
-    """push or pop where it may be evaluated never, or many times.
+    """push as a value, or pop where it may be evaluated many times.
 
-    `s.push(x)` is a statement. `s.pop()` is a statement, or stands in an expression that is
-    evaluated once: not after `and`, `or` or `if`, not in the condition of a `while`.
+    `s.push(x)` is a statement. `s.pop()` is a statement, or stands in an expression; but not in a
+    reduction, nor in the message of an assertion.
 
         def f(x : In[float]) -> float:
             s : Stack[float]
             s.push(x)
-            return s.pop() if x > 0 else x
+            return sum(s.pop() for i in range(1))
     """
     form = "x = s.pop()" if name == "pop" else "s.push(x)"
     return finding("E0815", f"`{name}` changes the stack, so it is not part of this", span,

@@ -123,9 +123,9 @@ class Flow:
                     self._assigned[s] = {v: None for b in nested(s) for v in self.assigned(b)}
                 return self._assigned[s]
             case Assign() | AtomicAdd():
-                targets: tuple[Expr, ...] = (s.target, *self._written_by(s.value))
+                targets: tuple[Expr, ...] = (s.target, *self.written_by(s.value))
             case Declare():
-                targets = self._written_by(s.value)
+                targets = self.written_by(s.value)
             case Pop():
                 targets = s.targets
             case CallStmt():
@@ -136,7 +136,8 @@ class Flow:
             t.symbol: None for t in targets if isinstance(t, Name) and isinstance(t.type, Scalar)
         }
 
-    def _written_by(self, value: Expr | None) -> tuple[Expr, ...]:
+    def written_by(self, value: Expr | None) -> tuple[Expr, ...]:
+        """The operands that a whole right side writes."""
         return self.written_operands(value) if isinstance(value, Call) else ()
 
     def written_operands(self, call: Call) -> tuple[Expr, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from loma.frontend.lower.env import Exits
-from loma.frontend.lower.flow import mentioned
+from loma.frontend.lower.flow import Flow, mentioned
 from loma.frontend.lower.range import rounds
 from loma.frontend.lower.stmt import Statements
 from loma.frontend.typed import (
@@ -79,8 +79,11 @@ class Loops(Statements):
     # While.
 
     def _while(self, s: While, exits: Exits) -> None:
-        prefix, cond, body = leading_break(s)
+        prefix, cond, body = leading_break(s, self.facts.flow)
         go = self._flag(body, exits)
+        if prefix and go is not None:  # what comes before the condition must not run in vain
+            prefix, cond, body = (), s.cond, s.body
+            go = self._flag(body, exits)
         always = isinstance(cond, Literal) and bool(cond.value)
 
         def test() -> Operand:
@@ -181,14 +184,15 @@ class Loops(Statements):
         self._emit_while(s, [trip, *self._carried(s.body, go, exits)], test, body)
 
 
-def leading_break(s: While) -> tuple[tuple[Stmt, ...], Expr, tuple[Stmt, ...]]:
+def leading_break(s: While, flow: Flow) -> tuple[tuple[Stmt, ...], Expr, tuple[Stmt, ...]]:
     """The loop with a leading `if stop: break` made part of its condition.
 
-    Before the break there may be declarations that only serve its condition: they are given first.
+    Before the break there may be declarations that only serve its condition, and change nothing:
+    they are given first.
     """
     always = isinstance(s.cond, Literal) and bool(s.cond.value)
     k = 0
-    while k < len(s.body) and isinstance(s.body[k], Declare):
+    while k < len(s.body) and _only_declares(s.body[k], flow):
         k += 1
     match s.body[k : k + 1]:
         case (If(stop, (Break(),), ()),):
@@ -202,6 +206,10 @@ def leading_break(s: While) -> tuple[tuple[Stmt, ...], Expr, tuple[Stmt, ...]]:
     goes_on = _negated(stop)
     cond = goes_on if always else Logical("and", s.cond, goes_on, span=s.cond.span)
     return prefix, cond, rest
+
+
+def _only_declares(s: Stmt, flow: Flow) -> bool:
+    return isinstance(s, Declare) and not flow.written_by(s.value)
 
 
 def _negated(cond: Expr) -> Expr:
