@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from loma.ir.imperative import Expr, From, Operation, Place, Result, scalar_type
@@ -48,12 +48,18 @@ class Dialect:
     """What is particular to one language: spellings of types, literals and functions.
 
     `value` and `memory` spell scalars in variables and in memory, `literal` is the suffix of
-    floats, `math` that of
-    elementary functions; `to_int` names the saturating conversions; `taken` are names that
-    no variable may use, `words` those of the language itself. `shared` qualifies the elements of
-    an array that is reached by a pointer, `long` is the suffix of 64-bit integers, `zero` starts
-    an aggregate with zeros, `outer` is a statement at the start of a loop around one that counts
-    down. `reciprocal_root` is a function for 1/sqrt(x) of f32, nearly exact.
+    floats, `math` that of elementary functions; `to_int` names the saturating conversions; `taken`
+    are names that no variable may use, `words` those of the language itself. `shared` qualifies the
+    elements of an array that is reached by a pointer, `long` is the suffix of 64-bit integers.
+    `zero` starts an aggregate with zeros (empty: all start so; after a semicolon: a statement that
+    does). `outer` is a statement at the start of a loop around one that counts down.
+    `reciprocal_root` is a function for 1/sqrt(x) of f32, nearly exact.
+
+    What follows `reciprocal_root` is C's unless a language says otherwise. `variable` declares one.
+    `array` spells the type of an array, where a declaration begins with the name. `choice` and
+    `cast` are calls; `special` spells literals; `truth` makes the number of a bool that memory
+    holds. `step` counts up or down by one. `braces`: a single statement needs them. `one_counter`:
+    the head of a loop declares but one variable.
     """
 
     name: str
@@ -71,6 +77,23 @@ class Dialect:
     zero: str = "{0}"
     outer: str = ""
     reciprocal_root: str = ""
+    variable: str = "{type} {name}"
+    array: str = ""
+    choice: str = ""
+    cast: str = ""
+    special: Mapping[str, str] = field(default_factory=dict)
+    truth: str = "{}"
+    step: tuple[str, str] = ("++{}", "--{}")
+    braces: bool = False
+    one_counter: bool = False
+
+    def declared(self, type: str, name: str) -> str:
+        """The declaration of a variable."""
+        return self.variable.format(type=type, name=name)
+
+    def when(self, cond: str, then: str) -> str:
+        """A single statement under a condition, on one line."""
+        return f"if ({cond}) {{ {then} }}" if self.braces else f"if ({cond}) {then}"
 
     def function(self, prim: Prim, type: Scalar) -> str:
         """The name of an elementary function."""
@@ -94,7 +117,9 @@ class Types:
     structs: Mapping[str, str]
 
     def declare(self, t: Type, name: str) -> str:
-        """The declaration of memory that holds a `t`."""
+        """The declaration of memory that holds a `t`; the type alone without a name."""
+        if self.dialect.array:
+            return f"{name}: {self._kind(t)}" if name else self._kind(t)
         match t:
             case Scalar():
                 return f"{self.dialect.memory[t]} {name}".rstrip()
@@ -108,6 +133,27 @@ class Types:
                 return self.dialect.shared + self.declare(element, f"*{name}")
             case ArrayType(element, size):
                 return self.declare(element, f"{name}[{size}]")
+            case _:
+                assert_never(t)
+
+
+    def local(self, t: Type, name: str) -> str:
+        """The declaration of a variable that holds a `t`."""
+        return self.dialect.declared(self._kind(t), name) if self.dialect.array else (
+            self.declare(t, name))
+
+    def _kind(self, t: Type) -> str:
+        """A type, in a language whose declarations begin with the name."""
+        match t:
+            case Scalar():
+                return self.dialect.memory[t]
+            case StructType(struct):
+                return self.structs[struct]
+            case TapeType():
+                return self.dialect.tape
+            case ArrayType(element, size):
+                inner = self._kind(element)
+                return self.dialect.array.format(inner if size is None else f"{inner}, {size}")
             case _:
                 assert_never(t)
 
@@ -236,9 +282,9 @@ class Printer:
         if c.type.is_int:
             return self._integer(int(value), c.type)
         if math.isnan(value):
-            return "NAN", ATOM
+            return self._special("NAN"), ATOM
         if math.isinf(value):
-            return ("INFINITY", ATOM) if value > 0 else ("-INFINITY", UNARY)
+            return f"{'-' * (value < 0)}{self._special('INFINITY')}", ATOM if value > 0 else UNARY
         binding = UNARY if math.copysign(1.0, value) < 0 else ATOM
         return shortest(float(value), c.type) + self.dialect.literal[c.type], binding
 
@@ -246,17 +292,18 @@ class Printer:
         least = -(1 << (8 * type.bytes - 1))
         suffix = "" if -(1 << 31) < value < (1 << 31) else self.dialect.long
         if value == least:
-            return f"INT{8 * type.bytes}_MIN", ATOM
+            return self._special(f"INT{8 * type.bytes}_MIN"), ATOM
         return f"{value}{suffix}", UNARY if value < 0 else ATOM
+
+    def _special(self, name: str) -> str:
+        return self.dialect.special.get(name, name)
 
     def _operation(self, e: Operation) -> tuple[str, int]:  # noqa: C901 - one dispatch
         match e.prim:
             case A.CAST:
                 return self._cast(e.args[0], e.type)
             case A.SELECT:
-                cond, x, y = e.args
-                text = f"{self.of(cond, CHOICE + 1)} ? {self.of(x)} : {self.of(y, CHOICE)}"
-                return text, CHOICE
+                return self._choice(*e.args)
             case A.NEG:
                 inner = self.of(e.args[0], UNARY)
                 return ("- " if inner.startswith("-") else "-") + inner, UNARY
@@ -278,6 +325,12 @@ class Printer:
                 return f"{self.dialect.function(prim, e.type)}({inner})", ATOM
             case prim:
                 return self._infix(SYMBOLS.get(prim, prim.symbol), e.args)
+
+    def _choice(self, cond: Expr, x: Expr, y: Expr) -> tuple[str, int]:
+        if self.dialect.choice:
+            shown = {"cond": self.of(cond), "x": self.of(x), "y": self.of(y)}
+            return self.dialect.choice.format_map(shown), ATOM
+        return f"{self.of(cond, CHOICE + 1)} ? {self.of(x)} : {self.of(y, CHOICE)}", CHOICE
 
     def _infix(self, symbol: str, args: tuple[Expr, ...]) -> tuple[str, int]:
         level = LEVELS[symbol]
@@ -311,7 +364,10 @@ class Printer:
             return f"{self.of(e, LEVELS['!='] + 1)} != 0", LEVELS["!="]
         if source.is_float and target.is_int:
             return f"{self.dialect.to_int[target]}({self.of(e)})", ATOM
-        return f"({self.dialect.value[target]}){self.of(e, UNARY)}", UNARY
+        kind = self.dialect.value[target]
+        if self.dialect.cast:
+            return self.dialect.cast.format(type=kind, x=self.of(e)), ATOM
+        return f"({kind}){self.of(e, UNARY)}", UNARY
 
 
 def _is_reciprocal_root(e: Operation) -> bool:

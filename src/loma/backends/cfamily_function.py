@@ -143,7 +143,8 @@ class FunctionPrinter(Statements):
     def _early(self, s: T.Stmt) -> Iterator[str]:
         for v in self._declared.get(s, ()):
             zero = " = 0" if isinstance(s, T.Threads) else ""
-            yield f"{self._scalar(v.scalar)} {self._called(v)}{zero};"
+            shown = self.program.dialect.declared(self._scalar(v.scalar), self._called(v))
+            yield f"{shown}{zero};"
         self._undeclared = set()
 
     def _stmt(self, s: T.Stmt) -> list[str]:  # noqa: C901 - one dispatch
@@ -196,23 +197,42 @@ class FunctionPrinter(Statements):
         show = self._show
         kind = self._scalar(s.index.scalar)
         start, stop = show.of(s.start), s.stop
+        inner: list[str] = []
         with self._supply.scope():
             name = self._name(s.index, s.index.name)
             if stop is None and isinstance(s.start, Const) and isinstance(s.count, Const):
                 stop = _last(s.start, s.count, s.step)
             if stop is not None:
+                before = self._pragma(s)  # which wants a single counter
                 compare = "<" if s.step > 0 else ">"
                 test = f"{name} {compare} {show.of(stop, ACCESS)}"
-                head = f"for ({kind} {name} = {start}; {test}; {_next(name, s.step)})"
+                first = f"{self.program.dialect.declared(kind, name)} = {start}"
+                head = f"for ({first}; {test}; {self._next(name, s.step)})"
             else:
-                k = self._supply.fresh("k")
-                head = (
-                    f"for ({kind} {k} = 0, {name} = {start}; {k} < {show.of(s.count, ACCESS)}; "
-                    f"++{k}, {_next(name, s.step)})"
-                )
-            body = self._outer(s) + self._nested(s.body)
-        pragma = self._pragma(s) if stop is not None else []  # which wants a single counter
-        return [*pragma, f"{head} {{", *_indented(body), "}"]
+                before, head, inner = self._counted(s, kind, name, start)
+            body = [*inner, *self._outer(s), *self._nested(s.body)]
+        return [*before, f"{head} {{", *_indented(body), "}"]
+
+    def _counted(
+        self, s: T.Count, kind: str, name: str, start: str
+    ) -> tuple[list[str], str, list[str]]:
+        """A loop with a counter beside its index: what stands before it, its head, and what its
+        body begins with."""
+        dialect, k = self.program.dialect, self._supply.fresh("k")
+        test, more = f"{k} < {self._show.of(s.count, ACCESS)}", self._next(k, 1)
+        counter = dialect.declared(kind, k)
+        if not dialect.one_counter:
+            first = f"{counter} = 0, {name} = {start}"
+            return [], f"for ({first}; {test}; {more}, {self._next(name, s.step)})", []
+        first = self._supply.fresh(f"{name}_first")
+        before = f"{dialect.declared(kind, first)} = {start};"
+        index = f"{dialect.declared(kind, name)} = {first} + {k} * ({s.step});"
+        return [before], f"for ({counter} = 0; {test}; {more})", [index]
+
+    def _next(self, name: str, step: int) -> str:
+        if step in (1, -1):
+            return self.program.dialect.step[step < 0].format(name)
+        return f"{name} += {step}"
 
     def _outer(self, s: T.Count | T.Threads) -> list[str]:
         """What a loop around one that counts down begins with."""
@@ -266,7 +286,7 @@ class FunctionPrinter(Statements):
         leave = (
             [f"if ({cond}) {{", *_indented([*leaving, "break;"]), "}"]
             if leaving
-            else [f"if ({cond}) break;"]
+            else [self.program.dialect.when(cond, "break;")]
         )
         return ["for (;;) {", *_indented([*test, *leave, *body]), "}"]
 
@@ -277,7 +297,8 @@ class FunctionPrinter(Statements):
             name = self._name(s.index, s.index.name)
             body = self._outer(s) + self._nested(s.body)
             body += [f"{self._called(v)} += {self._show.of(e)};" for v, e in s.sums]
-        return [f"for ({kind} {name} = 0; {name} < {count}; ++{name}) {{", *_indented(body), "}"]
+        first, more = self.program.dialect.declared(kind, name), self._next(name, 1)
+        return [f"for ({first} = 0; {name} < {count}; {more}) {{", *_indented(body), "}"]
 
 
 def _counts_down(block: T.Block) -> bool:
@@ -297,16 +318,6 @@ def _is_array(t: Type) -> bool:
 
 def _last(start: Const, count: Const, step: int) -> Const:
     return Const(int(start.value) + int(count.value) * step, start.type)
-
-
-def _next(name: str, step: int) -> str:
-    match step:
-        case 1:
-            return f"++{name}"
-        case -1:
-            return f"--{name}"
-        case _:
-            return f"{name} += {step}"
 
 
 def _indented(lines: list[str]) -> list[str]:

@@ -114,11 +114,11 @@ class Statements:
 
     def _set(self, v: Var, value: T.Expr) -> str:
         v = self._storage.of(v)
-        kind = ""
+        name = self._called(v)
         if v in self._undeclared:
             self._undeclared.discard(v)
-            kind = f"{self._scalar(v.scalar)} "
-        return f"{kind}{self._called(v)} = {self._show.of(value)};"
+            name = self.program.dialect.declared(self._scalar(v.scalar), name)
+        return f"{name} = {self._show.of(value)};"
 
     def _copy(self, s: T.Copy) -> list[str]:
         out = []
@@ -133,7 +133,7 @@ class Statements:
         show = self._show
         match s:
             case T.Assign(place, value):
-                return f"{show.place(place, write=True)[0]} = {show.of(value)};"
+                return f"{show.place(place, write=True)[0]} = {self._stored(place, value)};"
             case T.Add(place, value):
                 return f"{show.place(place, write=True)[0]} += {show.of(value)};"
             case T.Bind(place, value):
@@ -142,6 +142,11 @@ class Statements:
                 return self._call_stmt(function, args)
             case _:
                 raise AssertionError(f"{type(s).__name__} is printed elsewhere")
+
+    def _stored(self, place: T.Place, value: T.Expr) -> str:
+        """A value as memory holds it."""
+        text = self._show.of(value)
+        return self.program.dialect.truth.format(text) if place.type is Scalar.BOOL else text
 
     def _assert(self, s: T.Assert) -> list[str]:
         if s.text and not s.message:
@@ -174,27 +179,26 @@ class Statements:
         return ["{", *(INDENT + x for x in (*out, then)), "}"]
 
     def _local(self, s: T.Local) -> str:
-        root, types = s.root, self.program.types
+        root, zero = s.root, self.program.dialect.zero
         name = self._name(root, root.name)
         assert isinstance(root.type, Ref), "a local is a root"
         if root.type.growable:
             self._alive.append(s)
-            return f"{self.program.dialect.growable} {name} = {self.program.dialect.zero};"
+            return f"{self.program.dialect.growable} {name} = {zero};"
         if root in self.program.facts.heap:
             self._alive.append(s)
             return self._heap(s, name)
-        match root.content:
-            case TapeType():
-                self._alive.append(s)
-                return f"{self.program.dialect.tape} {name} = {self.program.dialect.zero};"
-            case Scalar() as t:
-                return f"{types.declare(t, name)} = 0;"
-            case t:
-                return f"{types.declare(t, name)} = {self.program.dialect.zero};"
+        if isinstance(root.content, TapeType):
+            self._alive.append(s)
+        declared = self.program.types.local(root.content, name)
+        if isinstance(root.content, Scalar) and zero:
+            return f"{declared} = 0;"
+        return f"{declared};{zero[1:].format(name)}" if zero[:1] in ("", ";") else (
+            f"{declared} = {zero};")
 
     def _hold(self, s: T.Hold) -> str:
         name = self._name(s.root, s.root.name)
-        declared = self.program.types.declare(s.place.type, name)
+        declared = self.program.types.local(s.place.type, name)
         return f"{declared} = {self._show.place(s.place)[0]};"
 
     def _heap(self, s: T.Local, name: str) -> str:

@@ -32,7 +32,8 @@ class DeviceDialect:
     its bits become an integer and how they come back. `add` is the text of the functions that add
     to memory and that add up what the threads of a group have, for one float type. `pointers`:
     whether memory of the device may hold pointers. `doubles` and `entry` print a declaration that
-    programs with doubles need, and the entry of a kernel.
+    programs with doubles need, and the entry of a kernel; `printer` prints the thread,
+    `adapted` makes the common runtime one of this language.
     """
 
     dialect: Dialect
@@ -43,6 +44,8 @@ class DeviceDialect:
     add_all: Callable[[Scalar], str]
     entry: Callable[[Entry], list[str]]
     pointers: bool
+    printer: type[ThreadPrinter] = ThreadPrinter
+    adapted: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,8 @@ class _Unit:
 
     def text(self) -> DeviceText:
         """The program."""
-        printers = {k.name: ThreadPrinter(k, self._program, self._stops) for k in self._kernels}
+        printer = self._target.printer
+        printers = {k.name: printer(k, self._program, self._stops) for k in self._kernels}
         body = "\n".join(self._kernel(k, printers[k.name]) for k in self._kernels)
         structs = [self._struct(s.name) for s in sorted_structs(self._module)]
         runtime = self._runtime(body)
@@ -267,7 +271,7 @@ class _Unit:
                 parts += [self._push_pop(t) for t in Scalar if f"_{t.value}(ctx, &" in body]
             if growable:
                 parts.append(R.GROWABLE)
-        return "\n".join(parts)
+        return target.adapted("\n".join(parts))
 
     def _push_pop(self, t: Scalar) -> str:
         text = R.PUSH_PAIR if t in (Scalar.I64, Scalar.F64) else R.PUSH_WORD

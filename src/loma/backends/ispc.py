@@ -1,7 +1,7 @@
 """ISPC: kernels as `foreach` loops, for the vectors of CPUs.
 
 What a thread computes is varying, memory is uniform; reads at varying places are gathers, and what
-threads add to one place is reduced once. Tapes, traps and large local arrays are left to 'llvm',
+threads add to one place is reduced once. Local arrays whose size is not known are left to 'llvm',
 which compiles the same kernels to the same vectors.
 """
 
@@ -12,12 +12,13 @@ from typing import Final
 from loma.backends.c import C
 from loma.backends.c_words import words
 from loma.backends.cfamily import Dialect
-from loma.backends.cfamily_facts import facts
 from loma.backends.device import SCALARS, DeviceDialect, Entry
 from loma.backends.device import refusal as device_refusal
+from loma.backends.device_function import ThreadPrinter
+from loma.backends.flat import shape_reasons
 from loma.ir.kernel import Kernel
 from loma.ir.layout import INDENT
-from loma.ir.nodes import Apply, Module
+from loma.ir.nodes import Apply, Argument, Module, Var
 from loma.ir.prims.record import Prim
 from loma.ir.traverse import walk
 from loma.ir.types import Scalar
@@ -51,11 +52,12 @@ ISPC: Final = IspcDialect(
     literal={Scalar.F32: "f", Scalar.F64: "d"},
     math={Scalar.F32: "", Scalar.F64: ""},
     to_int=C.to_int,
-    tape="",
+    tape="loma_tape",
     growable="",
     words=C.words | WORDS,
     taken=C.taken | WORDS,
     shared="uniform ",
+    zero="; memset(&{0}, 0, sizeof({0}));",
 )
 
 OPENING: Final = r"""
@@ -63,15 +65,29 @@ typedef int32 int32_t;
 typedef unsigned int32 uint32_t;
 typedef int64 int64_t;
 typedef unsigned int64 uint64_t;
+typedef int8 char;
+#undef INT32_MIN
+#undef INT32_MAX
+#undef INT64_MIN
+#undef INT64_MAX
 #define INT32_MIN (-2147483647 - 1)
 #define INT32_MAX 2147483647
 #define INT64_MIN (-9223372036854775807LL - 1)
 #define INT64_MAX 9223372036854775807LL
 #define NAN floatbits(0x7fc00000)
 #define INFINITY floatbits(0x7f800000)
-#define restrict uniform
+#define LOMA_SHARED uniform
 #define LOMA_FUNCTION static inline
+#define LOMA_FIRST(place, number) atomic_compare_exchange_global(place, 0, number)
 """
+
+BITS: Final = {
+    Scalar.BOOL: ("x ? 1 : 0", "x != 0"),
+    Scalar.I32: ("(uint32_t)x", "(int32_t)x"),
+    Scalar.I64: ("x", "(int64_t)x"),
+    Scalar.F32: ("intbits(x)", "floatbits(x)"),
+    Scalar.F64: ("intbits(x)", "doublebits(x)"),
+}
 
 ADD: Final = """
 LOMA_FUNCTION void loma_add_{kind}(uniform {type} *place, {type} x)
@@ -84,14 +100,9 @@ LOMA_FUNCTION void loma_add_{kind}(uniform {type} *place, {type} x)
 def refusal(k: Kernel, module: Module) -> str | None:
     """Why ISPC cannot run a kernel, or None if it can."""
     common = device_refusal(k, module, "ispc", pointers=False)
+    common = common or next(shape_reasons("ispc", k, module), None)
     if common is not None:
-        return common
-    thread = Module(module.structs, {k.thread.name: k.thread}, module.float_type)
-    if k.thread.name in facts(thread).context:
-        return (
-            f"the kernel `{k.name}` stops itself, or needs tapes or large local arrays: the target "
-            "'ispc' has none; 'llvm' compiles it to the same vectors"
-        )
+        return f"{common}; 'llvm' compiles it to the same vectors"
     for op in walk(k.thread.body):
         if isinstance(op, Apply) and not op.prim.symbol and op.prim.name not in KNOWN:
             return f"the kernel `{k.name}` calls `{op.prim.name}`, which the target 'ispc' has not"
@@ -102,17 +113,55 @@ def _add(t: Scalar) -> str:
     return ADD.replace("{kind}", t.value).replace("{type}", SCALARS[t])
 
 
+class IspcThread(ThreadPrinter):
+    """Prints the function of one thread: pointers to memory are uniform; sums are varying, and
+    doubles, which do not stagnate."""
+
+    def signature(self, name: str, context: bool) -> str:
+        """The function's head."""
+        return _adapted(super().signature(name, context))
+
+    def _parameter(self, a: Argument, p: Var) -> str:
+        text = super()._parameter(a, p).replace("*restrict ", "*").replace("*", "* uniform ", 1)
+        return f"varying {text}".replace("float", "double") if p in self._own else text
+
+
+def _adapted(text: str) -> str:
+    """What each thread has is varying, and at one place for all."""
+    for kind, name in (("loma_context", "ctx"), ("loma_tape", "tape")):
+        text = text.replace(f"{kind} *{name}", f"varying {kind} * uniform {name}")
+    return text
+
+
 def _parameter(text: str) -> str:
-    """A declaration of the entry, whose parameters are all uniform."""
+    """A declaration of the entry, whose parameters are all uniform; structs are references."""
     if text.startswith("uniform "):
-        return text if "*restrict " in text else text.replace("*", "* uniform ", 1)
-    return f"uniform {text}"
+        return text
+    kind, name = text.split()
+    return f"uniform {text}" if kind in SCALARS.values() else f"const uniform {kind} &{name}"
 
 
 def _entry(e: Entry) -> list[str]:
     parameters = [_parameter(p) for p in (*e.parameters, "int32_t _threads")]
-    body = [f"{SCALARS[t]} {name} = 0;" for t, name, _ in e.sums]
-    body += [f"foreach ({e.index} = 0 ... _threads) {{", INDENT + e.call, "}"]
+    body, call = [], [e.call]
+    if e.context:
+        parameters += [
+            "uniform uint32_t * uniform _words",
+            "uniform uint32_t _capacity",
+            "uniform char * uniform _heap",
+            "uniform uint64_t _size",
+            "uniform int32_t * uniform _error",
+        ]
+        body += [
+            "loma_context ctx = {",
+            f"{INDENT}_words + 8 * programIndex, programCount * 8, 0, _capacity,",
+            f"{INDENT}_heap, 0, 0, _size, _error, false",
+            "};",
+        ]
+        again = ["ctx.used = 0;", "ctx.filled = ctx.top = 0;", e.call]
+        call = ["if (!ctx.stopped) {", *(INDENT + x for x in again), "}"]
+    body += [f"{SCALARS[t]} {name} = 0;".replace("float", "double") for t, name, _ in e.sums]
+    body += [f"foreach ({e.index} = 0 ... _threads) {{", *(INDENT + x for x in call), "}"]
     for _, name, place in e.sums:
         target = f"*{place}" if not place.startswith("&") else place[1:]
         body.append(f"{target} += reduce_add({name});")
@@ -124,9 +173,11 @@ TARGET: Final = DeviceDialect(
     dialect=ISPC,
     opening=OPENING,
     doubles="",
-    bits={},
+    bits=BITS,
     add=_add,
     add_all=lambda t: "",
     entry=_entry,
     pointers=False,
+    printer=IspcThread,
+    adapted=_adapted,
 )

@@ -14,8 +14,11 @@ from loma.backends.device import DeviceError, DeviceText
 from loma.backends.device_launch import Argument, Scalar
 from loma.backends.toolchain import find_compiler, shared_library_suffix
 
+WIDEST: Final = 64
+
 CTYPES: Final[dict[str, Any]] = {
-    "i": ctypes.c_int32, "q": ctypes.c_int64, "f": ctypes.c_float, "d": ctypes.c_double
+    "i": ctypes.c_int32, "I": ctypes.c_uint32, "q": ctypes.c_int64, "Q": ctypes.c_uint64,
+    "f": ctypes.c_float, "d": ctypes.c_double,
 }
 
 
@@ -66,7 +69,7 @@ class IspcDevice:
             if linker is None:
                 raise IspcError("the target 'ispc' needs a C compiler to link")
             options = ["--opt=disable-fma"] if strict else []
-            self._run([compiler(), "--pic", *options, str(source), "-o", f"{source}.o"])
+            self._run([compiler(), "--woff", "--pic", *options, str(source), "-o", f"{source}.o"])
             self._run([*linker.command, "-shared", f"{source}.o", "-o", str(out)])
             self._library = ctypes.CDLL(str(out))
 
@@ -77,8 +80,8 @@ class IspcDevice:
             raise IspcError(f"`{Path(command[0]).name}` failed: {done.stderr.strip()}")
 
     def group(self, threads: int) -> int:
-        """All at once: the loop is inside."""
-        return max(threads, 1)
+        """As many as the widest vectors hold: the loop over all threads is inside."""
+        return WIDEST
 
     groups = 1
     memory = 1 << 40
@@ -98,14 +101,17 @@ class IspcDevice:
         ctypes.memmove(buffer.address, copy.address, min(buffer.size, copy.size))
 
     def write_error(self, buffer: Memory, value: int) -> None:
-        """Kernels that stop themselves are refused."""
+        """Sets an error number."""
+        ctypes.c_int32.from_address(buffer.address).value = value
 
     def upload(self, data: memoryview) -> Memory:
         """The host's memory itself."""
         return Memory(data)
 
     def download(self, buffer: Memory, data: memoryview) -> None:
-        """It is there."""
+        """Copies what is not there yet."""
+        if buffer.address != ctypes.addressof(Memory(data).held):
+            data[:] = ctypes.string_at(buffer.address, data.nbytes)
 
     def own(self, value: object) -> Memory | None:
         """Nothing: all memory is the host's."""
@@ -124,7 +130,7 @@ class IspcDevice:
             if not isinstance(a, Scalar):
                 given.append(ctypes.c_void_p(a.address))
             elif isinstance(a.value, bytes):
-                raise IspcError("structs by value are not passed to ISPC: pass an array of one")
+                given.append(ctypes.create_string_buffer(a.value, len(a.value)))
             else:
                 given.append(CTYPES[a.letter](a.value))
         getattr(self._library, entry)(*given)

@@ -113,6 +113,23 @@ fn loma_drop(tape: ptr<function, loma_tape>) {
 }
 """
 
+PUSH_POP: Final = """
+fn loma_push_{kind}(tape: ptr<function, loma_tape>, x: {type}) -> bool {
+    return loma_push(tape, {to});
+}
+
+fn loma_pop_{kind}(tape: ptr<function, loma_tape>, number: i32) -> {type} {
+    return {back};
+}
+"""
+POP: Final = "loma_pop(tape, number)"
+KINDS: Final = {
+    "bool": ("bool", "select(0u, 1u, x)", f"{POP} != 0u"),
+    "i32": ("i32", "bitcast<u32>(x)", f"bitcast<i32>({POP})"),
+    "i64": ("i32", "bitcast<u32>(x)", f"bitcast<i32>({POP})"),  # rounds of loops
+    "f32": ("f32", "bitcast<u32>(x)", f"bitcast<f32>({POP})"),
+}
+
 FUNCTIONS: Final = {
     "loma_to_int32": """
 // Toward zero; what does not fit becomes the nearest integer that does, and nan becomes 0.
@@ -185,4 +202,8 @@ def runtime(body: str) -> str:
     if "loma_thread" in body:
         parts.append(CONTEXT)
         parts.append(TAPE if "loma_tape" in body else "")
+    for kind, (type, to, back) in KINDS.items():
+        if f"_{kind}(&" in body:
+            text = PUSH_POP.replace("{kind}", kind).replace("{type}", type)
+            parts.append(text.replace("{to}", to).replace("{back}", back))
     return "\n".join(parts)

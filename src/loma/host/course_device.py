@@ -22,6 +22,7 @@ from loma.backends import (
 )
 from loma.backends.device import DeviceDialect, DeviceError, DeviceText, device_text, refusal
 from loma.backends.device_launch import Device, Launcher
+from loma.backends.flat import FlatDialect, structs
 from loma.backends.interface import Interface
 from loma.host.build import Source
 from loma.host.device_library import DeviceLibrary
@@ -55,6 +56,13 @@ def _c_like(dialect: DeviceDialect, build: Build) -> Target:
     )
 
 
+def _flat(dialect: FlatDialect, build: Build) -> Target:
+    def text(module: Module, kernels: list[Kernel], strict: bool) -> DeviceText:
+        return dialect.text(module, kernels)
+
+    return Target(text, dialect.refusal, build, summed=False)
+
+
 def _opencl(text: DeviceText, strict: bool, queue: Handle) -> Device:
     queue = opencl_load.default_queue() if queue is None else queue
     return opencl_load.OpenCLDevice(queue, text, strict)
@@ -76,7 +84,7 @@ TARGETS: Final[dict[str, Target]] = {
     "cuda": _c_like(cuda.TARGET, _cuda),
     "opencl": _c_like(opencl.TARGET, _opencl),
     "ispc": replace(_c_like(ispc.TARGET, _ispc), refusal=ispc.refusal),
-    "wgsl": Target(lambda m, k, strict: wgsl.wgsl_text(m, k), wgsl.refusal, _wgsl, False),
+    "wgsl": _flat(wgsl.TARGET, _wgsl),
 }
 
 
@@ -111,14 +119,14 @@ def compile_slang(source: Source, device: Handle) -> tuple[Handle, dict[str, Han
     device = slang_load.create_device() if device is None else device
     module = driver.core_module(source.text, source.file, source.float_type, path=source.path)
     text = slang_kernels(module, atomic=not slang_load.sequential(device))
-    fields = {n: tuple(m for m, _ in module.structs[n].members) for n in slang.structs(module)}
+    fields = {n: tuple(m for m, _ in module.structs[n].members) for n in structs(module)}
     return slang_load.load(device, text, fields, source.file)
 
 
 def slang_kernels(module: Module, *, atomic: bool = True) -> DeviceText:
     """The kernels of a module that Slang can run; raises DeviceError where it can run none."""
-    able = able_ones(driver.kernels(module, summed=False), module, slang.refusal)
-    return slang.slang_text(module, able, atomic=atomic)
+    able = able_ones(driver.kernels(module, summed=False), module, slang.TARGET.refusal)
+    return (slang.TARGET if atomic else slang.SEQUENTIAL).text(module, able)
 
 
 def able_ones(kernels: list[Kernel], module: Module, refusal: Refusal) -> list[Kernel]:

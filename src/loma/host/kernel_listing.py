@@ -17,7 +17,7 @@ def listing(module: Module, target: str, *, strict: bool = False) -> str:
         raise DeviceError(
             f"there is no kernel to show for '{target}': only functions marked `@simd` run there"
         )
-    refuse = slang.refusal if target == "slang" else TARGETS[target].refusal
+    refuse = slang.TARGET.refusal if target == "slang" else TARGETS[target].refusal
     notes = [why for k in kernels if (why := refuse(k, module)) is not None]
     text = kernel_text(module, target, strict=strict)
     return "".join([text.rstrip("\n") + "\n", *(f"// left out: {why}\n" for why in notes)])

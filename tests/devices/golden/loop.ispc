@@ -4,22 +4,127 @@ typedef int32 int32_t;
 typedef unsigned int32 uint32_t;
 typedef int64 int64_t;
 typedef unsigned int64 uint64_t;
+typedef int8 char;
+#undef INT32_MIN
+#undef INT32_MAX
+#undef INT64_MIN
+#undef INT64_MAX
 #define INT32_MIN (-2147483647 - 1)
 #define INT32_MAX 2147483647
 #define INT64_MIN (-9223372036854775807LL - 1)
 #define INT64_MAX 9223372036854775807LL
 #define NAN floatbits(0x7fc00000)
 #define INFINITY floatbits(0x7f800000)
-#define restrict uniform
+#define LOMA_SHARED uniform
 #define LOMA_FUNCTION static inline
+#define LOMA_FIRST(place, number) atomic_compare_exchange_global(place, 0, number)
 
 typedef struct Ball {
     float height;
     float speed;
 } Ball;
 
-LOMA_FUNCTION void drop_thread(Ball ball, uniform const float *restrict drag, int32_t steps,
-        uniform float *restrict y, int32_t thread, int32_t _threads)
+/* What a launch gives its threads: words for tapes (eight words of a thread lie beside eight of the
+   next), bytes for local arrays, and a place for the number of the first error. */
+typedef struct loma_context {
+    LOMA_SHARED uint32_t *words;
+    uint64_t stride;
+    uint32_t used, capacity;
+    LOMA_SHARED char *heap;
+    uint64_t filled, top, size;
+    LOMA_SHARED int32_t *error;
+    bool stopped;
+} loma_context;
+
+#define LOMA_WORD(i) ctx->words[((i) >> 3) * ctx->stride + ((i) & 7)]
+#define LOMA_TAPE_FULL (-1)
+#define LOMA_HEAP_FULL (-2)
+
+LOMA_FUNCTION void loma_stop(varying loma_context * uniform ctx, int32_t number)
+{
+    LOMA_FIRST(ctx->error, number);
+    ctx->stopped = true;
+}
+
+/* A last-in first-out store of words, in chunks: below the first word of each but the lowest lie
+   the start, the top and the end of the chunk under it. */
+typedef struct loma_tape {
+    uint32_t start, top, end;
+} loma_tape;
+
+LOMA_FUNCTION bool loma_room(varying loma_context * uniform ctx, varying loma_tape * uniform tape, uint32_t count)
+{
+    if (tape->top + count <= tape->end)
+        return true;
+    uint32_t more = tape->end - tape->start < 1024 ? 16 + (tape->end - tape->start) : 1024;
+    if (more > ctx->capacity - ctx->used)
+        more = ctx->capacity - ctx->used;
+    if (more < count + 3) {
+        loma_stop(ctx, LOMA_TAPE_FULL);
+        return false;
+    }
+    if (tape->end != ctx->used || tape->end == 0) {
+        LOMA_WORD(ctx->used) = tape->start;
+        LOMA_WORD(ctx->used + 1) = tape->top;
+        LOMA_WORD(ctx->used + 2) = tape->end;
+        tape->start = tape->top = ctx->used + 3;
+        tape->end = ctx->used;
+    }
+    tape->end += more;
+    ctx->used += more;
+    return true;
+}
+
+LOMA_FUNCTION void loma_less(varying loma_context * uniform ctx, varying loma_tape * uniform tape)
+{
+    const uint32_t below = tape->start - 3;
+    if (ctx->used == tape->end)
+        ctx->used = below;
+    tape->start = LOMA_WORD(below);
+    tape->top = LOMA_WORD(below + 1);
+    tape->end = LOMA_WORD(below + 2);
+}
+
+LOMA_FUNCTION bool loma_push_word(varying loma_context * uniform ctx, varying loma_tape * uniform tape, uint32_t x)
+{
+    if (!loma_room(ctx, tape, 1))
+        return false;
+    LOMA_WORD(tape->top) = x;
+    ++tape->top;
+    return true;
+}
+
+LOMA_FUNCTION uint32_t loma_pop_word(varying loma_context * uniform ctx, varying loma_tape * uniform tape, int32_t number)
+{
+    while (tape->end != 0 && tape->top == tape->start)
+        loma_less(ctx, tape);
+    if (tape->end == 0) {
+        loma_stop(ctx, number);
+        return 0;
+    }
+    --tape->top;
+    return LOMA_WORD(tape->top);
+}
+
+LOMA_FUNCTION void loma_drop(varying loma_context * uniform ctx, varying loma_tape * uniform tape)
+{
+    while (tape->end != 0)
+        loma_less(ctx, tape);
+}
+
+LOMA_FUNCTION bool loma_push_f32(varying loma_context * uniform ctx, varying loma_tape * uniform tape, float x)
+{
+    return loma_push_word(ctx, tape, intbits(x));
+}
+
+LOMA_FUNCTION float loma_pop_f32(varying loma_context * uniform ctx, varying loma_tape * uniform tape, int32_t number)
+{
+    uint32_t x = loma_pop_word(ctx, tape, number);
+    return floatbits(x);
+}
+
+LOMA_FUNCTION void drop_thread(Ball ball, uniform const float * uniform drag, int32_t steps,
+        uniform float * uniform y, int32_t thread, int32_t _threads)
 {
     float b_speed = ball.speed;
     float b_height = ball.height;
@@ -31,10 +136,81 @@ LOMA_FUNCTION void drop_thread(Ball ball, uniform const float *restrict drag, in
     y[thread] = b_height;
 }
 
-export void drop(uniform Ball ball, uniform const float *restrict drag, uniform int32_t steps,
-        uniform float *restrict y, uniform int32_t _threads)
+export void drop(const uniform Ball &ball, uniform const float * uniform drag,
+        uniform int32_t steps, uniform float * uniform y, uniform int32_t _threads)
 {
     foreach (thread = 0 ... _threads) {
         drop_thread(ball, drag, steps, y, thread, _threads);
     }
+}
+
+LOMA_FUNCTION void r_drop_thread(varying loma_context * uniform ctx, Ball ball,
+        uniform Ball * uniform adj_ball, uniform const float * uniform drag,
+        uniform float * uniform adj_drag, int32_t steps, uniform int32_t * uniform adj_steps,
+        uniform const float * uniform adj_y, int32_t thread, int32_t _threads,
+        varying double * uniform sum_adj_ball, varying double * uniform sum_adj_ball_1)
+{
+    loma_tape tape; memset(&tape, 0, sizeof(tape));
+    float b_speed = ball.speed;
+    float b_height = ball.height;
+    int64_t trips = 0;
+    while (b_height > 0.0f && steps > 0) {
+        float t = b_speed * (1.0f - drag[thread]) - 0.1f;
+        steps = steps - 1;
+        if (!loma_push_f32(ctx, &tape, b_speed))
+            break;
+        trips = trips + 1;
+        b_speed = t;
+        b_height = b_height + t * (1.0f + 0.01f * t);
+    }
+    if (ctx->stopped)
+        return;
+    float adj = adj_y[thread];
+    float adj_b_speed = 0.0f;
+    float sum_adj_drag = 0.0f;
+    for (int64_t k = 0; k < trips; ++k) {
+        float b_speed_1;
+        b_speed_1 = loma_pop_f32(ctx, &tape, 1);
+        if (ctx->stopped)
+            break;
+        float t = 1.0f - drag[thread];
+        float t_1 = b_speed_1 * t - 0.1f;
+        float adj_t = adj_b_speed + (1.0f + 0.01f * t_1) * adj;
+        adj_t = adj_t + 0.01f * (t_1 * adj);
+        sum_adj_drag = sum_adj_drag - b_speed_1 * adj_t;
+        adj_b_speed = t * adj_t;
+    }
+    if (ctx->stopped)
+        return;
+    if (trips > 0) {
+        float sum = adj_drag[thread] + sum_adj_drag;
+        adj_drag[thread] = sum;
+    }
+    *sum_adj_ball += adj_b_speed;
+    *sum_adj_ball_1 += adj;
+    loma_drop(ctx, &tape);
+}
+
+export void r_drop(const uniform Ball &ball, uniform Ball * uniform adj_ball,
+        uniform const float * uniform drag, uniform float * uniform adj_drag, uniform int32_t steps,
+        uniform int32_t * uniform adj_steps, uniform const float * uniform adj_y,
+        uniform int32_t _threads, uniform uint32_t * uniform _words, uniform uint32_t _capacity,
+        uniform char * uniform _heap, uniform uint64_t _size, uniform int32_t * uniform _error)
+{
+    loma_context ctx = {
+        _words + 8 * programIndex, programCount * 8, 0, _capacity,
+        _heap, 0, 0, _size, _error, false
+    };
+    double sum_adj_ball = 0;
+    double sum_adj_ball_1 = 0;
+    foreach (thread = 0 ... _threads) {
+        if (!ctx.stopped) {
+            ctx.used = 0;
+            ctx.filled = ctx.top = 0;
+            r_drop_thread(&ctx, ball, adj_ball, drag, adj_drag, steps, adj_steps, adj_y, thread,
+                    _threads, &sum_adj_ball, &sum_adj_ball_1);
+        }
+    }
+    adj_ball->speed += reduce_add(sum_adj_ball);
+    adj_ball->height += reduce_add(sum_adj_ball_1);
 }

@@ -7,19 +7,9 @@ struct Ball {
     speed: f32,
 }
 
-struct Ball_atomic {
-    height: atomic<u32>,
-    speed: atomic<u32>,
-}
-
 struct S_dfloat {
     val: f32,
     dval: f32,
-}
-
-struct S_dfloat_atomic {
-    val: atomic<u32>,
-    dval: atomic<u32>,
 }
 
 struct S_dBall {
@@ -27,9 +17,9 @@ struct S_dBall {
     speed: S_dfloat,
 }
 
-struct S_dBall_atomic {
-    height: S_dfloat_atomic,
-    speed: S_dfloat_atomic,
+struct Ball_atomic {
+    height: atomic<u32>,
+    speed: atomic<u32>,
 }
 
 // Where the tapes of a thread stand: word i of a thread lies beside word i of the next.
@@ -106,6 +96,14 @@ fn loma_drop(tape: ptr<function, loma_tape>) {
     while ((*tape).end != 0u) { loma_less(tape); }
 }
 
+fn loma_push_f32(tape: ptr<function, loma_tape>, x: f32) -> bool {
+    return loma_push(tape, bitcast<u32>(x));
+}
+
+fn loma_pop_f32(tape: ptr<function, loma_tape>, number: i32) -> f32 {
+    return bitcast<f32>(loma_pop(tape, number));
+}
+
 struct drop_arguments {
     ball: Ball,
     steps: i32,
@@ -119,8 +117,7 @@ struct drop_arguments {
 @compute @workgroup_size(64)
 fn drop(@builtin(global_invocation_id) _at: vec3<u32>) {
     let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    let _threads: i32 = drop_args.loma_threads;
-    if (thread >= _threads) { return; }
+    if (thread >= drop_args.loma_threads) { return; }
     var ball = drop_args.ball;
     var steps = drop_args.steps;
     var b_speed: f32 = ball.speed;
@@ -149,12 +146,11 @@ struct r_drop_arguments {
 @compute @workgroup_size(64)
 fn r_drop(@builtin(global_invocation_id) _at: vec3<u32>) {
     let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    let _threads: i32 = r_drop_args.loma_threads;
-    if (thread >= _threads) { return; }
+    if (thread >= r_drop_args.loma_threads) { return; }
     var ball = r_drop_args.ball;
     var steps = r_drop_args.steps;
     loma_thread = u32(thread);
-    loma_stride = u32(_threads);
+    loma_stride = u32(r_drop_args.loma_threads);
     loma_capacity = r_drop_args.loma_capacity;
     var tape: loma_tape;
     var b_speed: f32 = ball.speed;
@@ -163,7 +159,7 @@ fn r_drop(@builtin(global_invocation_id) _at: vec3<u32>) {
     while (b_height > 0.0f && steps > 0) {
         var t: f32 = b_speed * (1.0f - r_drop_drag[thread]) - 0.1f;
         steps = steps - 1;
-        if (!loma_push(&tape, bitcast<u32>(b_speed))) { break; }
+        if (!loma_push_f32(&tape, b_speed)) { break; }
         trips = trips + 1;
         b_speed = t;
         b_height = b_height + t * (1.0f + 0.01f * t);
@@ -174,7 +170,7 @@ fn r_drop(@builtin(global_invocation_id) _at: vec3<u32>) {
     var sum_adj_drag: f32 = 0.0f;
     for (var k: i32 = 0; k < trips; k++) {
         var b_speed_1: f32;
-        b_speed_1 = bitcast<f32>(loma_pop(&tape, 1));
+        b_speed_1 = loma_pop_f32(&tape, 1);
         if (loma_stopped) { break; }
         var t: f32 = 1.0f - r_drop_drag[thread];
         var t_1: f32 = b_speed_1 * t - 0.1f;

@@ -4,38 +4,44 @@ typedef int32 int32_t;
 typedef unsigned int32 uint32_t;
 typedef int64 int64_t;
 typedef unsigned int64 uint64_t;
+typedef int8 char;
+#undef INT32_MIN
+#undef INT32_MAX
+#undef INT64_MIN
+#undef INT64_MAX
 #define INT32_MIN (-2147483647 - 1)
 #define INT32_MAX 2147483647
 #define INT64_MIN (-9223372036854775807LL - 1)
 #define INT64_MAX 9223372036854775807LL
 #define NAN floatbits(0x7fc00000)
 #define INFINITY floatbits(0x7f800000)
-#define restrict uniform
+#define LOMA_SHARED uniform
 #define LOMA_FUNCTION static inline
+#define LOMA_FIRST(place, number) atomic_compare_exchange_global(place, 0, number)
 
 typedef struct _dfloat {
     float val;
     float dval;
 } _dfloat;
 
-LOMA_FUNCTION void line_thread(float a, float b, uniform const float *restrict x,
-        uniform float *restrict y, int32_t thread, int32_t _threads)
+LOMA_FUNCTION void line_thread(float a, float b, uniform const float * uniform x,
+        uniform float * uniform y, int32_t thread, int32_t _threads)
 {
     y[thread] = a * sin(x[thread]) + b;
 }
 
-export void line(uniform float a, uniform float b, uniform const float *restrict x,
-        uniform float *restrict y, uniform int32_t _threads)
+export void line(uniform float a, uniform float b, uniform const float * uniform x,
+        uniform float * uniform y, uniform int32_t _threads)
 {
     foreach (thread = 0 ... _threads) {
         line_thread(a, b, x, y, thread, _threads);
     }
 }
 
-LOMA_FUNCTION void r_line_thread(float a, uniform float *adj_a, float b, uniform float *adj_b,
-        uniform const float *restrict x, uniform float *restrict adj_x,
-        uniform const float *restrict adj_y, int32_t thread, int32_t _threads, float *sum_adj_a,
-        float *sum_adj_b)
+LOMA_FUNCTION void r_line_thread(float a, uniform float * uniform adj_a, float b,
+        uniform float * uniform adj_b, uniform const float * uniform x,
+        uniform float * uniform adj_x, uniform const float * uniform adj_y, int32_t thread,
+        int32_t _threads, varying double * uniform sum_adj_a, varying double * uniform sum_adj_b)
 {
     float x_1 = x[thread];
     float adj = adj_y[thread];
@@ -46,12 +52,12 @@ LOMA_FUNCTION void r_line_thread(float a, uniform float *adj_a, float b, uniform
 }
 
 export void r_line(uniform float a, uniform float * uniform adj_a, uniform float b,
-        uniform float * uniform adj_b, uniform const float *restrict x,
-        uniform float *restrict adj_x, uniform const float *restrict adj_y,
+        uniform float * uniform adj_b, uniform const float * uniform x,
+        uniform float * uniform adj_x, uniform const float * uniform adj_y,
         uniform int32_t _threads)
 {
-    float sum_adj_a = 0;
-    float sum_adj_b = 0;
+    double sum_adj_a = 0;
+    double sum_adj_b = 0;
     foreach (thread = 0 ... _threads) {
         r_line_thread(a, adj_a, b, adj_b, x, adj_x, adj_y, thread, _threads, &sum_adj_a,
                 &sum_adj_b);
@@ -60,8 +66,8 @@ export void r_line(uniform float a, uniform float * uniform adj_a, uniform float
     *adj_b += reduce_add(sum_adj_b);
 }
 
-LOMA_FUNCTION void d_line_thread(_dfloat a, _dfloat b, uniform const _dfloat *restrict x,
-        uniform _dfloat *restrict y, int32_t thread, int32_t _threads)
+LOMA_FUNCTION void d_line_thread(_dfloat a, _dfloat b, uniform const _dfloat * uniform x,
+        uniform _dfloat * uniform y, int32_t thread, int32_t _threads)
 {
     float a_1 = a.val;
     float x_1 = x[thread].val;
@@ -70,8 +76,8 @@ LOMA_FUNCTION void d_line_thread(_dfloat a, _dfloat b, uniform const _dfloat *re
     y[thread].dval = t * a.dval + a_1 * (cos(x_1) * x[thread].dval) + b.dval;
 }
 
-export void d_line(uniform _dfloat a, uniform _dfloat b, uniform const _dfloat *restrict x,
-        uniform _dfloat *restrict y, uniform int32_t _threads)
+export void d_line(const uniform _dfloat &a, const uniform _dfloat &b,
+        uniform const _dfloat * uniform x, uniform _dfloat * uniform y, uniform int32_t _threads)
 {
     foreach (thread = 0 ... _threads) {
         d_line_thread(a, b, x, y, thread, _threads);

@@ -45,8 +45,7 @@ struct line_arguments {
 @compute @workgroup_size(64)
 fn line(@builtin(global_invocation_id) _at: vec3<u32>) {
     let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    let _threads: i32 = line_args.loma_threads;
-    if (thread >= _threads) { return; }
+    if (thread >= line_args.loma_threads) { return; }
     var a = line_args.a;
     var b = line_args.b;
     line_y[thread] = a * sin(line_x[thread]) + b;
@@ -68,8 +67,7 @@ struct r_line_arguments {
 @compute @workgroup_size(64)
 fn r_line(@builtin(global_invocation_id) _at: vec3<u32>) {
     let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    let _threads: i32 = r_line_args.loma_threads;
-    if (thread >= _threads) { return; }
+    if (thread >= r_line_args.loma_threads) { return; }
     var a = r_line_args.a;
     var b = r_line_args.b;
     var x: f32 = r_line_x[thread];
@@ -107,8 +105,7 @@ struct d_line_arguments {
 @compute @workgroup_size(64)
 fn d_line(@builtin(global_invocation_id) _at: vec3<u32>) {
     let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    let _threads: i32 = d_line_args.loma_threads;
-    if (thread >= _threads) { return; }
+    if (thread >= d_line_args.loma_threads) { return; }
     var a = d_line_args.a;
     var b = d_line_args.b;
     var a_1: f32 = a.val;

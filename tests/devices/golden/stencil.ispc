@@ -4,29 +4,35 @@ typedef int32 int32_t;
 typedef unsigned int32 uint32_t;
 typedef int64 int64_t;
 typedef unsigned int64 uint64_t;
+typedef int8 char;
+#undef INT32_MIN
+#undef INT32_MAX
+#undef INT64_MIN
+#undef INT64_MAX
 #define INT32_MIN (-2147483647 - 1)
 #define INT32_MAX 2147483647
 #define INT64_MIN (-9223372036854775807LL - 1)
 #define INT64_MAX 9223372036854775807LL
 #define NAN floatbits(0x7fc00000)
 #define INFINITY floatbits(0x7f800000)
-#define restrict uniform
+#define LOMA_SHARED uniform
 #define LOMA_FUNCTION static inline
+#define LOMA_FIRST(place, number) atomic_compare_exchange_global(place, 0, number)
 
 LOMA_FUNCTION void loma_add_f32(uniform float *place, float x)
 {
     atomic_add_global(place, x);
 }
 
-LOMA_FUNCTION void smooth_thread(int32_t n, uniform const float *restrict x,
-        uniform float *restrict y, int32_t thread, int32_t _threads)
+LOMA_FUNCTION void smooth_thread(int32_t n, uniform const float * uniform x,
+        uniform float * uniform y, int32_t thread, int32_t _threads)
 {
     if (thread > 0 && thread < n - 1) {
         y[thread] = x[thread - 1] - 2.0f * x[thread] + x[thread + 1];
     }
 }
 
-export void smooth(uniform int32_t n, uniform const float *restrict x, uniform float *restrict y,
+export void smooth(uniform int32_t n, uniform const float * uniform x, uniform float * uniform y,
         uniform int32_t _threads)
 {
     foreach (thread = 0 ... _threads) {
@@ -34,9 +40,9 @@ export void smooth(uniform int32_t n, uniform const float *restrict x, uniform f
     }
 }
 
-LOMA_FUNCTION void r_smooth_thread(int32_t n, uniform int32_t *adj_n,
-        uniform const float *restrict x, uniform float *restrict adj_x,
-        uniform const float *restrict adj_y, int32_t thread, int32_t _threads)
+LOMA_FUNCTION void r_smooth_thread(int32_t n, uniform int32_t * uniform adj_n,
+        uniform const float * uniform x, uniform float * uniform adj_x,
+        uniform const float * uniform adj_y, int32_t thread, int32_t _threads)
 {
     bool t = thread > 0 && thread < n - 1;
     int32_t t_1 = t ? thread + 1 : 0;
@@ -50,8 +56,8 @@ LOMA_FUNCTION void r_smooth_thread(int32_t n, uniform int32_t *adj_n,
 }
 
 export void r_smooth(uniform int32_t n, uniform int32_t * uniform adj_n,
-        uniform const float *restrict x, uniform float *restrict adj_x,
-        uniform const float *restrict adj_y, uniform int32_t _threads)
+        uniform const float * uniform x, uniform float * uniform adj_x,
+        uniform const float * uniform adj_y, uniform int32_t _threads)
 {
     foreach (thread = 0 ... _threads) {
         r_smooth_thread(n, adj_n, x, adj_x, adj_y, thread, _threads);

@@ -39,8 +39,7 @@ struct smooth__arguments {
 @compute @workgroup_size(64)
 fn smooth_(@builtin(global_invocation_id) _at: vec3<u32>) {
     let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    let _threads: i32 = smooth__args.loma_threads;
-    if (thread >= _threads) { return; }
+    if (thread >= smooth__args.loma_threads) { return; }
     var n = smooth__args.n;
     if (thread > 0 && thread < n - 1) {
         smooth__y[thread] = smooth__x[thread - 1] - 2.0f * smooth__x[thread]
@@ -62,8 +61,7 @@ struct r_smooth_arguments {
 @compute @workgroup_size(64)
 fn r_smooth(@builtin(global_invocation_id) _at: vec3<u32>) {
     let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    let _threads: i32 = r_smooth_args.loma_threads;
-    if (thread >= _threads) { return; }
+    if (thread >= r_smooth_args.loma_threads) { return; }
     var n = r_smooth_args.n;
     var t: bool = thread > 0 && thread < n - 1;
     var t_1: i32 = select(0, thread + 1, t);

@@ -4,27 +4,90 @@ typedef int32 int32_t;
 typedef unsigned int32 uint32_t;
 typedef int64 int64_t;
 typedef unsigned int64 uint64_t;
+typedef int8 char;
+#undef INT32_MIN
+#undef INT32_MAX
+#undef INT64_MIN
+#undef INT64_MAX
 #define INT32_MIN (-2147483647 - 1)
 #define INT32_MAX 2147483647
 #define INT64_MIN (-9223372036854775807LL - 1)
 #define INT64_MAX 9223372036854775807LL
 #define NAN floatbits(0x7fc00000)
 #define INFINITY floatbits(0x7f800000)
-#define restrict uniform
+#define LOMA_SHARED uniform
 #define LOMA_FUNCTION static inline
+#define LOMA_FIRST(place, number) atomic_compare_exchange_global(place, 0, number)
 
 LOMA_FUNCTION void loma_add_i32(uniform int32_t *place, int32_t x)
 {
     atomic_add_global(place, x);
 }
 
-LOMA_FUNCTION void histogram_thread(uniform const int32_t *restrict x,
-        uniform int32_t *restrict counts, int32_t thread, int32_t _threads)
+/* What a launch gives its threads: words for tapes (eight words of a thread lie beside eight of the
+   next), bytes for local arrays, and a place for the number of the first error. */
+typedef struct loma_context {
+    LOMA_SHARED uint32_t *words;
+    uint64_t stride;
+    uint32_t used, capacity;
+    LOMA_SHARED char *heap;
+    uint64_t filled, top, size;
+    LOMA_SHARED int32_t *error;
+    bool stopped;
+} loma_context;
+
+#define LOMA_WORD(i) ctx->words[((i) >> 3) * ctx->stride + ((i) & 7)]
+#define LOMA_TAPE_FULL (-1)
+#define LOMA_HEAP_FULL (-2)
+
+LOMA_FUNCTION void loma_stop(varying loma_context * uniform ctx, int32_t number)
+{
+    LOMA_FIRST(ctx->error, number);
+    ctx->stopped = true;
+}
+
+LOMA_FUNCTION void divide_thread(varying loma_context * uniform ctx,
+        uniform const int32_t * uniform a, uniform const int32_t * uniform b,
+        uniform int32_t * uniform c, int32_t thread, int32_t _threads)
+{
+    int32_t a_1 = a[thread];
+    int32_t b_1 = b[thread];
+    if (b_1 == 0) {
+        loma_stop(ctx, 1); /* integer division by zero */
+        return;
+    }
+    if (a_1 == INT32_MIN && b_1 == -1) {
+        loma_stop(ctx, 2); /* integer division overflows (the most negative integer by -1) */
+        return;
+    }
+    c[thread] = a_1 / b_1;
+}
+
+export void divide(uniform const int32_t * uniform a, uniform const int32_t * uniform b,
+        uniform int32_t * uniform c, uniform int32_t _threads, uniform uint32_t * uniform _words,
+        uniform uint32_t _capacity, uniform char * uniform _heap, uniform uint64_t _size,
+        uniform int32_t * uniform _error)
+{
+    loma_context ctx = {
+        _words + 8 * programIndex, programCount * 8, 0, _capacity,
+        _heap, 0, 0, _size, _error, false
+    };
+    foreach (thread = 0 ... _threads) {
+        if (!ctx.stopped) {
+            ctx.used = 0;
+            ctx.filled = ctx.top = 0;
+            divide_thread(&ctx, a, b, c, thread, _threads);
+        }
+    }
+}
+
+LOMA_FUNCTION void histogram_thread(uniform const int32_t * uniform x,
+        uniform int32_t * uniform counts, int32_t thread, int32_t _threads)
 {
     loma_add_i32(&counts[x[thread]], 1);
 }
 
-export void histogram(uniform const int32_t *restrict x, uniform int32_t *restrict counts,
+export void histogram(uniform const int32_t * uniform x, uniform int32_t * uniform counts,
         uniform int32_t _threads)
 {
     foreach (thread = 0 ... _threads) {
@@ -32,16 +95,16 @@ export void histogram(uniform const int32_t *restrict x, uniform int32_t *restri
     }
 }
 
-LOMA_FUNCTION void total_thread(uniform const float *restrict x, uniform float *s, int32_t thread,
-        int32_t _threads, float *sum_s)
+LOMA_FUNCTION void total_thread(uniform const float * uniform x, uniform float * uniform s,
+        int32_t thread, int32_t _threads, varying double * uniform sum_s)
 {
     *sum_s += x[thread];
 }
 
-export void total(uniform const float *restrict x, uniform float * uniform s,
+export void total(uniform const float * uniform x, uniform float * uniform s,
         uniform int32_t _threads)
 {
-    float sum_s = 0;
+    double sum_s = 0;
     foreach (thread = 0 ... _threads) {
         total_thread(x, s, thread, _threads, &sum_s);
     }

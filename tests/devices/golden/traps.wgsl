@@ -34,10 +34,9 @@ struct divide_arguments {
 @compute @workgroup_size(64)
 fn divide(@builtin(global_invocation_id) _at: vec3<u32>) {
     let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    let _threads: i32 = divide_args.loma_threads;
-    if (thread >= _threads) { return; }
+    if (thread >= divide_args.loma_threads) { return; }
     loma_thread = u32(thread);
-    loma_stride = u32(_threads);
+    loma_stride = u32(divide_args.loma_threads);
     loma_capacity = divide_args.loma_capacity;
     var a: i32 = divide_a[thread];
     var b: i32 = divide_b[thread];
@@ -63,8 +62,7 @@ struct histogram_arguments {
 @compute @workgroup_size(64)
 fn histogram(@builtin(global_invocation_id) _at: vec3<u32>) {
     let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    let _threads: i32 = histogram_args.loma_threads;
-    if (thread >= _threads) { return; }
+    if (thread >= histogram_args.loma_threads) { return; }
     atomicAdd(&histogram_counts[histogram_x[thread]], bitcast<u32>(1));
 }
 
@@ -79,8 +77,7 @@ struct total_arguments {
 @compute @workgroup_size(64)
 fn total(@builtin(global_invocation_id) _at: vec3<u32>) {
     let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    let _threads: i32 = total_args.loma_threads;
-    if (thread >= _threads) { return; }
+    if (thread >= total_args.loma_threads) { return; }
     {
         let _x: f32 = total_x[thread];
         loop {
