@@ -30,6 +30,8 @@ from loma.opt import induction, inline, pipeline, promote, raise_accum, raise_lo
 
 BEFORE_AD: Final = (*pipeline.BEFORE_AD, promote.promote_params, pipeline.simplify)
 """Before a differentiation that wants what is called inlined: always so for the fast product."""
+SHARED: Final = (*pipeline.BEFORE_AD, promote.promote_own_params, pipeline.simplify)
+"""The same for programs with parallel loops, whose rounds may add to what a function is given."""
 DISPLAY: Final = (
     promote.run,
     pipeline.simplify,
@@ -69,6 +71,7 @@ class Derivation:
         core = inline.inline_only(lower(program, debug), bodies, kept)
         self.module = core
         self.raw: dict[str, Function] = dict(core.functions)
+        self.parallel = any(is_parallel(op) for f in core.functions.values() for op in walk(f.body))
         self.prepared: dict[str, Function] = {}
         self.wanted = {d.name: Wanted(d.name, d.mode, d.primal) for d in program.derivatives}
         self.requested = {d.name for d in program.derivatives if d.exported}
@@ -165,7 +168,8 @@ class Derivation:
             if self.fast:
                 known = {g: self.prepared.get(g, self.raw[g]) for g in self.open(called)}
                 known[name] = f
-                f = pipeline.run(BEFORE_AD, f, replace(self.module, functions=known))
+                passes = SHARED if self.parallel else BEFORE_AD
+                f = pipeline.run(passes, f, replace(self.module, functions=known))
             else:
                 f = pipeline.run(DISPLAY, f, self.module)
             self.prepared[name] = f
@@ -249,7 +253,7 @@ class Derivation:
                 raise
             self.reverse_of(want, self.inlined(want.primal))
 
-    def inlined(self, name: str, passes: tuple[pipeline.Pass, ...] = BEFORE_AD) -> Function:
+    def inlined(self, name: str, passes: tuple[pipeline.Pass, ...] = SHARED) -> Function:
         """The function simplified for differentiation, what it calls inlined."""
         f = self.function(name)
         known = {g: self.raw[g] for g in self.open(self.called(f))} | {name: f}

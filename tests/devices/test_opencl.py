@@ -158,3 +158,37 @@ def test_kernels_that_openCL_cannot_run_say_why() -> None:
         lib.ragged(None, None, 1)
     with pytest.raises(AttributeError, match="no kernel 'nothing'"):
         lib.nothing(1)
+
+
+def test_a_derivative_with_a_shared_adjoint_is_launched_by_a_kernel() -> None:
+    text = """
+@simd
+def k(s : InOut[float], x : In[Array[float]]):
+    atomic_add(s, sin(x[thread_id()]))
+
+r_k = rev_diff(k)
+
+@simd
+def outer(x : In[Array[float]], y : Out[Array[float]]):
+    t : int = thread_id()
+    a : Array[float, 4]
+    b : Array[float, 4]
+    adj : float = 0.7 * x[t]
+    for i in range(4):
+        a[i] = x[t] * i
+    r_k[4](0.5, adj, a, b)
+    k[4](adj, b)
+    y[t] = b[1] + b[2] * adj
+
+r_outer = rev_diff(outer)
+"""
+    n = 5
+    found = []
+    numbers = ctypes.c_float * n
+    for target in ("opencl", "llvm"):
+        _, lib = compile(text, target=target)
+        x, y, gx, gy = (numbers(*start) for start in ((0.1, 0.4, 0.7, 0.9), (), (), (1.0,) * n))
+        lib.outer(x, y, n)
+        lib.r_outer(x, gx, gy, n)
+        found.append([*y, *gx])
+    assert found[0] == pytest.approx(found[1], rel=1e-5)

@@ -229,3 +229,96 @@ def test_in_decorated_functions() -> None:
         return sum(y[i] for i in range(n))
 
     assert norm([1.0, 2.0, 3.0], np.zeros(3), 3) == 14.0
+
+
+SHARED = """
+@simd
+def k(s : InOut[float], x : In[Array[float]]):
+    atomic_add(s, sin(x[thread_id()]))
+
+d_k = fwd_diff(k)
+r_k = rev_diff(k)
+"""
+
+
+def test_derivatives_of_a_kernel_with_a_shared_number_are_launched() -> None:
+    agree(
+        SHARED + """
+def f(x : In[float]) -> float:
+    a : Array[float, 4]
+    b : Array[float, 4]
+    adj : float = cos(x)
+    t : Array[Diff[float], 4]
+    s : Diff[float]
+    for i in range(4):
+        a[i] = x * i
+        t[i].val = a[i]
+        t[i].dval = x
+    r_k[4](0.5, adj, a, b)
+    d_k[3](s, t)
+    return b[1] + b[2] * adj + s.dval * s.val
+""",
+        "f",
+    )
+
+
+def test_a_function_that_adds_to_a_member_is_called_in_rounds() -> None:
+    agree(
+        """
+class Sum:
+    total : float
+    count : float
+
+def note(s : InOut[Sum], x : In[float]):
+    atomic_add(s.total, x * x)
+    atomic_add(s.count, 1.0)
+
+r_note = rev_diff(note)
+
+def f(x : In[Array[float]], n : In[int]) -> float:
+    s : Array[Sum, 2]
+    for i in parallel(n):
+        note(s[0], x[i])
+    return s[0].total / s[0].count
+""",
+        "f",
+        n=4,
+    )
+
+
+WRITERS = {
+    "atomic_add(s, x)": [],
+    "k = s * x\n    print(k)": [],
+    "s = s + x": ["E1703"],
+    "atomic_add(s, s * x)": ["E1703"],
+    "atomic_add(s, x)\n    if x < 4.0:\n        note(s, x + 1.0)": [],
+    "more(s, x)": [],
+    "more(s, s)": ["E1703"],
+    "r_more(x, s, 1.0)": [],
+}
+
+
+@pytest.mark.parametrize("body", WRITERS)
+def test_what_rounds_share_may_be_added_to_by_a_function(body: str) -> None:
+    text = f"""
+def more(s : Out[float], x : In[float]):
+    atomic_add(s, sin(x))
+
+def more_of(x : In[float]) -> float:
+    return sin(x)
+
+r_more = rev_diff(more_of)
+
+def note(s : InOut[float], x : In[float]):
+    {body}
+
+def f(x : In[Array[float]], n : In[int]) -> float:
+    t = 0.5
+    for i in parallel(n):
+        note(t, x[i])
+    return t
+"""
+    if WRITERS[body]:
+        assert codes(text) == WRITERS[body]
+    else:
+        agree(text, "f", n=4)

@@ -12,6 +12,7 @@ from properties import orders, stacks
 from properties.expressions import float_expr
 from properties.generics import write_generics
 from properties.grids import helpers
+from properties.launches import write_kernel
 from properties.methods import write_methods
 from properties.rules import write_rules
 from properties.scope import FLOAT, INT, LENGTH, Callee, Formal, Scope, Variable, spelled
@@ -43,6 +44,7 @@ FEATURES = frozenset(
         "grids",
         "generics",
         "rules",
+        "launches",
     }
 )
 
@@ -118,6 +120,8 @@ class Generator:
             self.tuple_function()
         if "stacks" in self.features and self.rng.random() < 0.3:
             self.stack_function()
+        if "launches" in self.features and self.rng.random() < 0.3:
+            write_kernel(self)
 
     # Types.
 

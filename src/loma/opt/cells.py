@@ -42,13 +42,14 @@ class Cells:
     """The cells of one function.
 
     `written` lists the cells that a region writes; `paths` gives the path by which each cell is
-    accessed, `types` what a parameter's cell holds.
+    accessed, `types` what a parameter's cell holds, `exposed` the cells that are loaded or stored.
     """
 
     found: dict[Cell, None] = field(default_factory=dict)
     paths: dict[Cell, Path] = field(default_factory=dict)
     types: dict[Cell, Scalar] = field(default_factory=dict)
     written: dict[Region, dict[Cell, None]] = field(default_factory=dict)
+    exposed: set[Cell] = field(default_factory=set)
 
 
 def local_cells(function: Function) -> Cells:
@@ -56,9 +57,9 @@ def local_cells(function: Function) -> Cells:
     return _Scan(function, frozenset()).result()
 
 
-def parameter_cells(function: Function, module: Module) -> Cells:
+def parameter_cells(function: Function, module: Module, *, added: bool = True) -> Cells:
     """Written scalar places of scalar and struct parameters, apart from what other threads can
-    reach.
+    reach; those that are only added to, if `added`.
     """
     aliases = Aliases(function, module)
     roots = frozenset(
@@ -74,7 +75,8 @@ def parameter_cells(function: Function, module: Module) -> Cells:
     for cell in cells.found:
         root, path = cell[0], cells.paths[cell]
         leaf = place_type(root.content, path, module.structs)
-        if cell in written and isinstance(leaf, Scalar) and _in_bounds(path, root, module):
+        wanted = cell in written and (added or cell in cells.exposed)
+        if wanted and isinstance(leaf, Scalar) and _in_bounds(path, root, module):
             kept[cell] = None
             cells.types[cell] = leaf
     cells.found = kept
@@ -157,6 +159,8 @@ class _Scan:
             return
         self.cells.found[cell] = None
         self.cells.paths[cell] = path
+        if not isinstance(op, Accum):
+            self.cells.exposed.add(cell)
         if not isinstance(op, Load):
             written[cell] = None
         outside = self.home[root] is not barrier

@@ -6,7 +6,8 @@ memory.
 
 With `promote_params`, a place of a scalar or struct parameter is loaded once at entry and stored
 once at the end. What a program had stored there before it stopped itself is not seen by the caller
-then.
+then. `promote_own_params` leaves alone the places that are only added to: rounds of a parallel loop
+that call the function may share these.
 """
 
 from __future__ import annotations
@@ -49,6 +50,12 @@ def run(function: Function, module: Module) -> Function:
 def promote_params(function: Function, module: Module) -> Function:
     """The function with the scalar places of its parameters that it writes in values."""
     cells = parameter_cells(function, module)
+    return _PromoteParams(cells).function(function) if cells.found else function
+
+
+def promote_own_params(function: Function, module: Module) -> Function:
+    """The function with those places in values that it does not only add to."""
+    cells = parameter_cells(function, module, added=False)
     return _PromoteParams(cells).function(function) if cells.found else function
 
 

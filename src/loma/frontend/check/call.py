@@ -12,7 +12,7 @@ from loma.frontend import surface, typed
 from loma.frontend.check.fits import fits
 from loma.frontend.check.generic_calls import GenericCalls
 from loma.frontend.check.launch import Launch, threaded
-from loma.frontend.check.parallel import check_outputs
+from loma.frontend.check.parallel import note_outputs
 from loma.frontend.check.places import is_memory, is_place, overlap
 from loma.frontend.check.scope import Context
 from loma.frontend.check.stacks import operand, paired, spread
@@ -106,7 +106,7 @@ class CallChecker(GenericCalls):
         if len(args) < len(done) or unordered or signature.simd:
             return None
         self._check_outputs(e, function, args, signature)
-        check_outputs(self, args, signature)
+        note_outputs(self, function, args, signature)
         sized = self.with_sizes(e, signature, args) if any(a.shape for a, _ in written) else args
         return None if sized is None else typed.Call(
             function, sized, signature.result, span=e.span)

@@ -13,6 +13,7 @@ from loma.frontend.check.call import COURSE
 from loma.frontend.check.construct import default_maker, integer_power, maker, stopper
 from loma.frontend.check.generic import Instances, Job, Template, is_template
 from loma.frontend.check.generic_requests import GenericRequests
+from loma.frontend.check.parallel import misused
 from loma.frontend.check.reach import needed
 from loma.frontend.check.rules import check_places, check_rules
 from loma.frontend.check.scope import MAKES_DUAL, Context
@@ -106,6 +107,8 @@ class Checker:
             if done is not None:
                 functions[f.name] = done
         functions |= self._makers(context, functions)
+        self.findings += misused(
+            context.passed, functions, self.derivatives, self.signatures)
         if any(CONSTRUCTOR in called for called in context.calls.values()):
             self.types.used_diff = True
         levels = 0 if self.findings else self._levels(context.calls)

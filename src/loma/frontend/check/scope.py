@@ -18,6 +18,7 @@ from loma.ir.types import Scalar, StructType
 
 if TYPE_CHECKING:
     from loma.frontend.check.generic import Instances
+    from loma.frontend.check.parallel import Passed
 
 MANY: Final = 50
 MAKES_DUAL: Final = "make__dfloat"
@@ -28,7 +29,8 @@ class Context:
     """A file's types and signatures (None: of a definition that was reported).
 
     `calls` collects what each function calls; `reverse` names functions whose outputs add up;
-    `makers` are functions that the program calls unwritten, each with its kind and what it makes.
+    `makers` are functions that the program calls unwritten, each with its kind and what it makes;
+    `passed` are operands that the rounds of parallel loops share.
     """
 
     types: Types
@@ -39,6 +41,7 @@ class Context:
     makers: dict[str, tuple[str, StructType | Scalar]] = field(default_factory=dict)
     methods: Methods = field(default_factory=Methods)
     launches: Launches = field(default_factory=Launches)
+    passed: list[Passed] = field(default_factory=list)
     instances: Instances = field(kw_only=True)
 
     def maker(self, kind: str, made: StructType | Scalar) -> str:

@@ -59,6 +59,13 @@ def shared_written(span: Span, name: str, kind: str) -> Finding:
                    adds if kind in NUMBERS else "declare it inside the loop, or use an array")
 
 
+def shared_passed(span: Span, name: str, kind: str, function: str) -> Finding:
+    """A number that all rounds share, passed to a function that assigns it."""
+    return finding("E1703", f"all rounds of this parallel loop share `{name}`", span,
+                   f"it is one `{kind}` from outside of the loop, and `{function}` writes it",
+                   f"`{function}` may add to it with `atomic_add`, if it does not read it too")
+
+
 def left(span: Span, word: str) -> Finding:
     """A `return` or `break` that leaves a parallel loop.
 
