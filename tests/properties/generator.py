@@ -14,6 +14,7 @@ from properties.generics import write_generics
 from properties.grids import helpers
 from properties.launches import write_kernel
 from properties.methods import write_methods
+from properties.recipes import needs
 from properties.rules import write_rules
 from properties.scope import FLOAT, INT, LENGTH, Callee, Formal, Scope, Variable, spelled
 from properties.statements import Page, Writer
@@ -45,6 +46,7 @@ FEATURES = frozenset(
         "generics",
         "rules",
         "launches",
+        "recipes",
     }
 )
 
@@ -105,6 +107,7 @@ class Generator:
             self.kernel()
         else:
             self.function()
+        self.page.lines += needs(self.page.lines)
         self.page.lines += helpers(self.page.lines) + orders.helpers(self.page.lines)
         return Program(
             self.seed, "\n".join(self.page.lines) + "\n", self.structs, tuple(self.entries)

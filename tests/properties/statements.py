@@ -18,6 +18,7 @@ from properties.expressions import (
     operand,
 )
 from properties.grids import grid
+from properties.recipes import recipe
 from properties.rounds import parallel_loop
 from properties.scope import FLOAT, INT, LENGTH, Place, Scope, Variable, spelled
 
@@ -72,6 +73,8 @@ class Writer(Caller):
                 choices += [(partial(parallel_loop, self), 2)]
             if "grids" in self.features:
                 choices += [(partial(grid, self), 2)]
+            if "recipes" in self.features:
+                choices += [(partial(recipe, self), 6)]
             if "early_return" in self.features and not s.kernel:
                 choices += [(self.early_return, 1)]
         writers, weights = zip(*choices, strict=True)
