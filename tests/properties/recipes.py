@@ -1,8 +1,8 @@
 """Pieces of programs as people write them, filled with random expressions.
 
-In `texts/recipes.loma` a piece has holes: `<f>` a float, `<l>` a small one, `<c>` a condition, `<i>`
-an int, `<n>` one from 0 to 3, `<L>` a literal. Names that begin with @ are fresh; `@v` is what a
-piece computes. What it calls stands in `texts/helpers.loma`.
+In `texts/recipes.loma` a piece has holes, `<f>` a float, `<l>` a small one, `<L>` a literal,
+`<c>` a condition, `<i>` an int, `<n>` one from 0 to 3. Names with @ are fresh; `@v` is what a piece
+computes. What it calls stands in `texts/helpers.loma`.
 """
 
 from __future__ import annotations
