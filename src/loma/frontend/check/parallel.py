@@ -53,7 +53,7 @@ def note_outputs(
         shown = _shared(c, place)
         if argument.direction is not Direction.IN and shown is not None:
             kind = c.types.text(place.type)
-            c.context.passed.append(Passed(function, k, codes.shared_passed(
+            c.context.passed.append(Passed(function, k, codes.shared_written(
                 place.span, shown, kind, function)))
 
 

@@ -41,11 +41,11 @@ def reduced(span: Span, kind: str, found: str) -> Finding:
                    "reduce a member or an element")
 
 
-def shared_written(span: Span, name: str, kind: str) -> Finding:
+def shared_written(span: Span, name: str, kind: str, function: str = "") -> Finding:
     """An assignment inside a parallel loop to a variable from outside of it.
 
     All rounds would write it, in no order. They may add to a number with `atomic_add`, and write
-    elements of their own to arrays.
+    elements of their own to arrays. A function that is passed such a number may add to it too.
 
         def f(x : In[Array[float]], n : In[int]) -> float:
             s : float
@@ -53,17 +53,14 @@ def shared_written(span: Span, name: str, kind: str) -> Finding:
                 s = s + x[i]
             return s
     """
-    adds = f"add to it with `atomic_add({name}, ...)`, or write `sum(... for i in range(n))`"
-    return finding("E1703", f"all rounds of this parallel loop share `{name}`", span,
-                   f"it is one `{kind}` from outside of the loop",
-                   adds if kind in NUMBERS else "declare it inside the loop, or use an array")
-
-
-def shared_passed(span: Span, name: str, kind: str, function: str) -> Finding:
-    """A number that all rounds share, passed to a function that assigns it."""
-    return finding("E1703", f"all rounds of this parallel loop share `{name}`", span,
-                   f"it is one `{kind}` from outside of the loop, and `{function}` writes it",
-                   f"`{function}` may add to it with `atomic_add`, if it does not read it too")
+    label = f"it is one `{kind}` from outside of the loop"
+    help = "declare it inside the loop, or use an array"
+    if function:
+        label += f", and `{function}` writes it"
+        help = f"`{function}` may add to it with `atomic_add`, if it does not read it too"
+    elif kind in NUMBERS:
+        help = f"add to it with `atomic_add({name}, ...)`, or write `sum(... for i in range(n))`"
+    return finding("E1703", f"all rounds of this parallel loop share `{name}`", span, label, help)
 
 
 def left(span: Span, word: str) -> Finding:
