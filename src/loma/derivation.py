@@ -32,6 +32,8 @@ BEFORE_AD: Final = (*pipeline.BEFORE_AD, promote.promote_params, pipeline.simpli
 """Before a differentiation that wants what is called inlined: always so for the fast product."""
 SHARED: Final = (*pipeline.BEFORE_AD, promote.promote_own_params, pipeline.simplify)
 """The same for programs with parallel loops, whose rounds may add to what a function is given."""
+IN_MEMORY: Final = pipeline.BEFORE_AD
+"""The same, with what a function writes to scalar arguments left in memory."""
 DISPLAY: Final = (
     promote.run,
     pipeline.simplify,
@@ -243,21 +245,38 @@ class Derivation:
         return self.name_of(self.plain_variant(name, plain), Mode.FORWARD)
 
     def derive_reverse(self, want: Wanted, f: Function) -> None:
-        """Makes a reverse derivative; one that is refused function by function may still be had
-        with what it calls inlined.
+        """Makes a reverse derivative; one that is refused may still be had with what it calls
+        inlined (the readable product), or with the scalars of Out arguments in memory, where the
+        run can tell whether they are written when they are read.
         """
         try:
             self.reverse_of(want, f)
-        except NotDifferentiable:
-            if self.fast:
-                raise
-            self.reverse_of(want, self.inlined(want.primal))
+        except NotDifferentiable as refused:
+            again = self.in_memory if self.fast else self.inlined
+            try:
+                self.reverse_of(want, again(want.primal))
+            except NotDifferentiable:
+                raise refused from None
 
     def inlined(self, name: str, passes: tuple[pipeline.Pass, ...] = SHARED) -> Function:
         """The function simplified for differentiation, what it calls inlined."""
-        f = self.function(name)
-        known = {g: self.raw[g] for g in self.open(self.called(f))} | {name: f}
+        return self.simplified(self.function(name), passes)
+
+    def simplified(self, f: Function, passes: tuple[pipeline.Pass, ...]) -> Function:
+        """A function after some passes, what it calls inlined."""
+        known = {g: self.raw[g] for g in self.open(self.called(f))} | {f.name: f}
         return pipeline.run(passes, f, replace(self.module, functions=known))
+
+    def in_memory(self, name: str) -> Function:
+        """The same without its scalar arguments in values; so for what it is the tangent of."""
+        want = self.wanted.get(name)
+        f = self.function(name)
+        if want is not None and want.mode is Mode.FORWARD and want.primal not in self.rules:
+            primal = self.in_memory(want.primal)
+            f = self.finish(
+                forward(primal, name, self.module, self.forward_name, self.signature)
+            )
+        return self.simplified(f, IN_MEMORY)
 
     def reverse_of(self, want: Wanted, f: Function) -> None:
         """Makes a reverse derivative, and the halves of the callees that stay calls."""

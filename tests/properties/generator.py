@@ -14,6 +14,7 @@ from properties.generics import write_generics
 from properties.grids import helpers
 from properties.launches import write_kernel
 from properties.methods import write_methods
+from properties.parts import write_parts
 from properties.recipes import needs
 from properties.rules import write_rules
 from properties.scope import FLOAT, INT, LENGTH, Callee, Formal, Scope, Variable, spelled
@@ -47,6 +48,7 @@ FEATURES = frozenset(
         "rules",
         "launches",
         "recipes",
+        "parts",
     }
 )
 
@@ -125,6 +127,8 @@ class Generator:
             self.stack_function()
         if "launches" in self.features and self.rng.random() < 0.3:
             write_kernel(self)
+        if "parts" in self.features and self.rng.random() < 0.3:
+            self.callees.append(write_parts(self.page, self.rng.randrange(3)))
 
     # Types.
 
@@ -333,6 +337,9 @@ class Generator:
         for _ in range(self.rng.randint(0, 2)):
             direction = "InOut" if "inout" in self.features and self.rng.random() < 0.35 else "Out"
             formals.append(Formal(self.page.fresh("y"), self.rng.choice(options), direction))
+        if "ragged" in self.features and self.rng.random() < 0.2:
+            direction = self.rng.choice(["InOut", "Out"] if "inout" in self.features else ["Out"])
+            formals.append(Formal(self.page.fresh("y"), ArrayType(ArrayType(FLOAT)), direction))
         result = (
             FLOAT if self.rng.random() < 0.75 or all(f.direction == "In" for f in formals) else None
         )

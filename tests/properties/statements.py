@@ -18,6 +18,7 @@ from properties.expressions import (
     operand,
 )
 from properties.grids import grid
+from properties.parts import by_rounds
 from properties.recipes import recipe
 from properties.rounds import parallel_loop
 from properties.scope import FLOAT, INT, LENGTH, Place, Scope, Variable, spelled
@@ -75,6 +76,8 @@ class Writer(Caller):
                 choices += [(partial(grid, self), 2)]
             if "recipes" in self.features:
                 choices += [(partial(recipe, self), 6)]
+            if "parts" in self.features:
+                choices += [(partial(by_rounds, self), 2)]
             if "early_return" in self.features and not s.kernel:
                 choices += [(self.early_return, 1)]
         writers, weights = zip(*choices, strict=True)

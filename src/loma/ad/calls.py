@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loma.ad.adjoints import Adjoints
-from loma.ad.layouts import adjoint_parts, primal_parts
-from loma.ad.places import Dropped, Given, LastWrite, Overlay, Plain
+from loma.ad.layouts import adjoint_operands, primal_operands
+from loma.ad.places import Overlay
 from loma.ad.ruled import RuledCalls
 from loma.ad.state import Halves, Layout
 from loma.ir.analysis.activity import differentiable
@@ -24,7 +24,6 @@ class CallRules(RuledCalls):
 
     def split_call(self, op: Call, env: Adjoints) -> list[Op]:
         """Forward: aug, which leaves a tape. Reverse: adj, which consumes it."""
-        self.check_operands(op)
         passive = not any(self.active(x) for x in (*op.args, *op.outs))
         if passive and not any(self.is_overlaid(x) for x in op.args):
             return [op]
@@ -42,14 +41,16 @@ class CallRules(RuledCalls):
         self.b.emit(Call(halves.adj, (*args, self.tape(), *seeds), (), span=op.span))
         for x, adjoint in temporaries:
             env.add(x, self.b.load(adjoint, (), "adj"))
-        return [replace(op, function=halves.aug, args=self.forward_operands(op, halves))]
+        with self.b.nested() as before:
+            operands = self.forward_operands(op, halves)
+        return [*before, replace(op, function=halves.aug, args=operands)]
 
     def memory_operand(self, x: Var, i: int, halves: Halves) -> list[Operand]:
         """What the adj half takes for a root: the primal if it stays, and the adjoint."""
         found: list[Operand] = [x] if i in halves.stable else []
         if differentiable(x, self.structs) and i not in halves.fixed:
             last = halves.layouts.get(i, Layout()).last_write
-            found += adjoint_parts(self, x).roots if last else (self.shadow(x),)
+            found += adjoint_operands(self, x) if last else [self.shadow(x)]
         return found
 
     def forward_operands(self, op: Call, halves: Halves) -> tuple[Operand, ...]:
@@ -60,7 +61,7 @@ class CallRules(RuledCalls):
                 found.append(self.tape())
             layout = halves.layouts.get(i)
             if isinstance(x, Var) and layout is not None and layout.overlaid:
-                found += primal_parts(self, x).roots
+                found += primal_operands(self, x)
             else:
                 found.append(x)
         return (*found, self.tape()) if halves.tape_at == len(op.args) else tuple(found)
@@ -68,21 +69,3 @@ class CallRules(RuledCalls):
     def is_overlaid(self, x: Operand) -> bool:
         """Whether an operand is a root that has no memory of its own."""
         return isinstance(x, Var) and isinstance(self.primal.get(self.root_base(x)), Overlay)
-
-    def check_operands(self, op: Call) -> None:
-        """Refuses operands that cannot be passed on: parts of what is not plain memory."""
-        for x in op.args:
-            if not isinstance(x, Var):
-                continue
-            base = self.root_base(x)
-            primal = self.primal.get(base, Plain())
-            adjoint = self.adjoint.get(base)
-            whole = x is base and not isinstance(primal, Dropped) and not isinstance(adjoint, Given)
-            plain = isinstance(primal, Plain) and not isinstance(adjoint, Given | LastWrite)
-            if not whole and not plain:
-                raise self.refuse(
-                    op.span,
-                    f"a part of `{base.name}` is passed to a function that is not inlined "
-                    "(it is recursive)",
-                    "pass the whole array and an index",
-                )

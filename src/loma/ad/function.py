@@ -17,18 +17,20 @@ from loma.ad.incoming import Incoming
 from loma.ad.isolate import isolated
 from loma.ad.once import Once
 from loma.ad.places import (
+    Cells,
     Dropped,
     Given,
     LastWrite,
     Overlay,
     Scratch,
     Shadow,
+    Shape,
     copy_leaves,
-    is_unbounded,
 )
 from loma.ad.reverse import Sweep
 from loma.ad.split import Splitter, only_alive, top_allocations
 from loma.ad.state import Joint
+from loma.ad.touched import kept
 from loma.diagnostics import Span
 from loma.ir.analysis.reload import reloads
 from loma.ir.analysis.roots import bases, region_writes
@@ -242,43 +244,30 @@ class _Reverse:
         if facts.holds():
             self.sweep.primal[p] = Dropped()
             self.given(slot)
-        elif is_unbounded(content):
-            self.scratch_out(slot, facts)
         elif has_pointer(content, self.structs):
-            raise self.refuse(
-                slot, "an Out struct with pointer members is written several times or read back"
-            )
+            self.scratch_out(slot, facts)
         else:
             self.local_out(slot)
 
     def local_out(self, slot: _Slot) -> None:
         """An Out of known size that is read back: a local; what came in does not exist."""
         p = slot.param
-        incoming = Incoming(p, self.splitter.must_write).of(self.region)
-        if incoming.calls:
-            raise NotDifferentiable(
-                self.f.name,
-                incoming.calls[0].span,
-                f"the incoming value of the Out argument `{p.name}` may be needed",
-                f"declare `{p.name}` as InOut, or assign it before the call",
-            )
-        if incoming.computed:
-            name = slot.argument.name
-            self.sweep.primal[p] = Overlay(
-                slot.argument.type,
-                self.scratch(f"new_{name}"),
-                self.scratch(f"written_{name}"),
-                None,
-            )
+        if self.incoming(slot).computed:
+            self.sweep.primal[p] = self.overlay(slot, None)
         else:
             self.sweep.b.emit(Alloc(p))
-            phantom = Var(p.name, p.type)
-            self.sweep.absent.update((op.out, phantom) for op in incoming.loads)
-            for op in incoming.loads:
-                at_entry = op.span.line <= self.f.span.line
-                span = slot.argument.span if at_entry else op.span
-                self.phantoms.append(Phantom(phantom, span, p.name))
         self.given_copy(slot)
+
+    def incoming(self, slot: _Slot) -> Incoming:
+        """What reads an Out before it is written; certain reads become phantoms."""
+        p = slot.param
+        found = Incoming(p, self.splitter.must_write, self.base).of(self.region)
+        for op in found.loads:
+            self.sweep.absent[op.out] = phantom = Var(p.name, op.root.type)
+            at_entry = op.span.line <= self.f.span.line
+            span = slot.argument.span if at_entry else op.span
+            self.phantoms.append(Phantom(phantom, span, p.name))
+        return found
 
     def given(self, slot: _Slot) -> None:
         """Each element has one last write: the caller's adjoint is read where that is reversed."""
@@ -301,22 +290,34 @@ class _Reverse:
 
     def scratch(self, name: str) -> Scratch:
         """Growable arrays at the start of the joint scope."""
-        return Scratch(name, self.structs, self.joint.start.append)
+        return Scratch(name, self.joint.start.append)
+
+    def cells(self, slot: _Slot) -> Cells:
+        """How the places of an argument are found in scratch arrays."""
+        return Cells(slot.argument.type, self.structs, self.scratch(f"rows_{slot.argument.name}"))
+
+    def overlay(self, slot: _Slot, incoming: Var | None) -> Overlay:
+        """A scratch in place of the memory that a caller holds."""
+        name = slot.argument.name
+        new, written = self.scratch(f"new_{name}"), self.scratch(f"written_{name}")
+        never: frozenset[Shape] = frozenset()
+        if incoming is not None:
+            never = kept(self.region, slot.param, self.splitter.written, self.structs)
+        return Overlay(self.cells(slot), new, written, incoming, never)
 
     def scratch_out(self, slot: _Slot, facts: Once) -> None:
         """An Out array that is written several times, read back, or passed on."""
         name = slot.argument.name
         if slot.adjoint is not None:
             self.sweep.adjoint[slot.param] = LastWrite(
-                slot.adjoint, self.scratch(f"pending_{name}"), self.scratch(f"visited_{name}")
+                slot.adjoint,
+                self.cells(slot),
+                self.scratch(f"pending_{name}"),
+                self.scratch(f"visited_{name}"),
             )
         if facts.loads or facts.calls:
-            self.sweep.primal[slot.param] = Overlay(
-                slot.argument.type,
-                self.scratch(f"new_{name}"),
-                self.scratch(f"written_{name}"),
-                None,
-            )
+            self.incoming(slot)
+            self.sweep.primal[slot.param] = self.overlay(slot, None)
         else:
             self.sweep.primal[slot.param] = Dropped()
 
@@ -336,33 +337,12 @@ class _Reverse:
         elif has_pointer(content, self.structs):
             facts = Once(self.region, p, self.base)
             if facts.loads or facts.calls:
-                self.overlay_inout(slot)
+                self.sweep.primal[p] = self.overlay(slot, slot.primal)
             else:
                 self.sweep.primal[p] = Dropped()
         else:
             b.emit(Alloc(p))
             copy_leaves(b, slot.primal, p, self.structs)
-
-    def overlay_inout(self, slot: _Slot) -> None:
-        """An InOut array of unknown length: a scratch over the caller's data."""
-        if not is_unbounded(slot.argument.type):
-            raise self.refuse(slot, "an InOut struct with pointer members is written")
-        name = slot.argument.name
-        self.sweep.primal[slot.param] = Overlay(
-            slot.argument.type,
-            self.scratch(f"new_{name}"),
-            self.scratch(f"written_{name}"),
-            slot.primal,
-        )
-
-    def refuse(self, slot: _Slot, reason: str) -> NotDifferentiable:
-        """The error for an argument whose adjoint cannot be had."""
-        return NotDifferentiable(
-            self.f.name,
-            slot.argument.span,
-            f"`{slot.argument.name}`: {reason}",
-            "use a local array of known size, or write each element once",
-        )
 
     def hand_out(self, env: Adjoints) -> None:
         """Adds the adjoints of In scalars to what the caller passed."""

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from loma.ir.analysis.roots import bases
 from loma.ir.nodes import (
+    Accum,
     Call,
     Const,
     For,
@@ -18,14 +20,13 @@ from loma.ir.nodes import (
     If,
     Load,
     Op,
+    Operand,
     Path,
     Region,
     Store,
     Var,
-    View,
-    Window,
 )
-from loma.ir.traverse import regions
+from loma.ir.traverse import regions, walk
 
 Place = tuple[str | int, ...]
 MustWrite = Callable[[str, int], bool]
@@ -34,14 +35,16 @@ MOST: Final = 64
 
 @dataclass(slots=True)
 class Incoming:
-    """Reads of one root before it is certainly written; `calls` are those that may read it so.
+    """Reads of one root before it is certainly written.
 
-    `unsettled`: some read follows a write of which only the run can tell whether it is of that
-    place, or happens at all.
+    `loads` come before all writes, so they see what came in. `calls` may read it. `unsettled`:
+    some load follows a write of which only the run can tell whether it is of that place, or happens
+    at all.
     """
 
     root: Var
     must_write: MustWrite
+    base: Mapping[Var, Var]
     loads: list[Load] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     unsettled: bool = False
@@ -55,47 +58,73 @@ class Incoming:
     @property
     def computed(self) -> bool:
         """Whether only the run can tell which of the reads see what the caller passed in."""
-        return self.unsettled or any(
-            op.root is not self.root or place_of(op.path) is None for op in self.loads
-        )
+        return self.unsettled or bool(self.calls)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing can read what came in."""
+        return not (self.loads or self.calls or self.unsettled)
 
     def visit(self, region: Region, before: frozenset[Place]) -> frozenset[Place]:
         """The places certainly written after a region."""
-        views = {self.root}
         for op in region.ops:
-            before = self.op(op, before, views)
+            before = self.op(op, before)
         return before
 
-    def op(self, op: Op, before: frozenset[Place], views: set[Var]) -> frozenset[Place]:
+    def op(self, op: Op, before: frozenset[Place]) -> frozenset[Place]:
         """The places certainly written after an operation."""
         match op:
-            case View(root, _, out) | Window(root, _, out) if root in views:
-                views.add(out)
-            case Load(root, path) if root in views:
-                if root is not self.root or not covered(path, before):
-                    self.loads.append(op)
-                    self.unsettled |= self._seen
-            case Store(root, path) if root in views:
+            case Load(root, path) if self.mine(root):
+                self.load(op, covered(path if root is self.root else None, before))
+            case Store(root, path) | Accum(root, path) if self.mine(root):
                 self._seen = True
+                if isinstance(op, Accum):
+                    return before
                 place = place_of(path)
                 return before if root is not self.root or place is None else before | {place}
             case Call():
-                return self.call(op, before, views)
+                return self.call(op, before)
             case If(_, then, orelse):
                 return self.visit(then, before) & self.visit(orelse, before)
             case _:
+                self._seen |= any(self.writes(x) for inner in regions(op) for x in walk(inner))
                 for inner in regions(op):
                     self.visit(inner, before)
                 return before | frozenset(counted(op, self.root, {}))
         return before
 
-    def call(self, op: Call, before: frozenset[Place], views: set[Var]) -> frozenset[Place]:
+    def load(self, op: Load, is_covered: bool) -> None:
+        """A read of a part."""
+        if is_covered:
+            return
+        if self._seen:
+            self.unsettled = True
+        else:
+            self.loads.append(op)
+
+    def mine(self, x: Operand) -> bool:
+        """Whether an operand is the root or a part of it."""
+        return isinstance(x, Var) and self.base.get(x, x) is self.root
+
+    def writes(self, op: Op) -> bool:
+        """Whether an operation may write the root."""
+        match op:
+            case Store(root) | Accum(root):
+                return self.mine(root)
+            case Call(_, args):
+                return any(map(self.mine, args))
+            case _:
+                return False
+
+    def call(self, op: Call, before: frozenset[Place]) -> frozenset[Place]:
         """A callee that certainly writes the root covers it; any other may read what came in."""
         for i, x in enumerate(op.args):
             if x is self.root and self.must_write(op.function, i):
                 return before | {()}
-            if isinstance(x, Var) and x in views and () not in before:
-                self.calls.append(op)
+            if self.mine(x):
+                self._seen = True
+                if () not in before:
+                    self.calls.append(op)
         return before
 
 
@@ -126,9 +155,11 @@ def place_of(path: Path) -> Place | None:
     return tuple(found)
 
 
-def covered(path: Path, written: frozenset[Place]) -> bool:
-    """Whether the place of a path, or one that holds it, is among the written ones."""
-    place = place_of(path)
+def covered(path: Path | None, written: frozenset[Place]) -> bool:
+    """Whether the place of a path, or one that holds it, is among the written ones; without a
+    path, whether everything is.
+    """
+    place = () if path is None else place_of(path)
     return place is not None and any(place[:k] in written for k in range(len(place) + 1))
 
 
@@ -141,7 +172,8 @@ def must_writes(function: Callable[[str], Function]) -> MustWrite:
         if key not in known:
             known[key] = True
             f = function(name)
-            known[key] = () in Incoming(f.params[i], must_write).visit(f.body, frozenset())
+            found = Incoming(f.params[i], must_write, bases(f.body))
+            known[key] = () in found.visit(f.body, frozenset())
         return known[key]
 
     return must_write

@@ -2,22 +2,35 @@
 write.
 
 Such an operand travels as several arguments: the growable arrays behind it, one per scalar of an
-element, and what lies below them.
+element, the tables and the indices that lead to it, and what lies below it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from loma.ad.places import LastWrite, Overlay, Plain, Scratch, Shadow, leaf_shapes
+from loma.ad.places import (
+    INDEX,
+    Cells,
+    LastWrite,
+    Overlay,
+    Plain,
+    Scratch,
+    Shadow,
+    Shape,
+    leaf_shapes,
+    shape_of,
+    table_shapes,
+)
 from loma.ad.state import Layout, State
-from loma.ir.nodes import Argument, Direction, Op, Var
-from loma.ir.types import BOOL, ArrayType, Ref, Scalar, Structs, Type
+from loma.ir.nodes import Argument, Const, Direction, Op, Operand, Path, Var
+from loma.ir.types import BOOL, I64, ArrayType, Ref, Scalar, Structs
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Parameters, or operands, that stand for one root; their arguments in a signature."""
+    """Parameters that stand for one root; their arguments in a signature."""
 
     roots: tuple[Var, ...]
 
@@ -27,47 +40,106 @@ class Parts:
 
 
 def _argument(v: Var) -> Argument:
-    assert isinstance(v.type, Ref), "parts are roots"
+    if not isinstance(v.type, Ref):
+        return Argument(v.name, v.scalar)
     return Argument(v.name, v.type.content, Direction.INOUT, growable=v.type.growable)
 
 
 def layout_of(state: State, root: Var) -> Layout:
     """How a root is represented in a sweep."""
-    primal = state.primal.get(root, Plain())
-    overlaid = isinstance(primal, Overlay)
-    incoming = isinstance(primal, Overlay) and primal.incoming is not None
-    return Layout(overlaid, incoming, isinstance(state.adjoint.get(root), LastWrite))
+    base = state.root_base(root)
+    primal, adjoint = state.primal.get(base, Plain()), state.adjoint.get(base)
+    found = Layout(last_write=isinstance(adjoint, LastWrite))
+    if isinstance(primal, Overlay):
+        found = replace(
+            found, overlaid=True, incoming=primal.incoming is not None, kept=primal.kept
+        )
+    cells = cells_of(primal, adjoint)
+    if cells is None:
+        return found
+    shape = shape_of(prefix_of(state, root, cells, static=True))
+    windowed = bool(shape) and isinstance(root.content, ArrayType)
+    return replace(found, content=cells.content, prefix=shape, windowed=windowed)
 
 
-def primal_parts(state: State, root: Var) -> Parts:
-    """The roots behind an overlaid operand, every scratch array made."""
-    overlay = state.primal[root]
+def cells_of(primal: object, adjoint: object) -> Cells | None:
+    """How places are found in an overlay, else in an adjoint."""
+    if isinstance(primal, Overlay):
+        return primal.cells
+    return adjoint.cells if isinstance(adjoint, LastWrite) else None
+
+
+def prefix_of(state: State, root: Var, cells: Cells, static: bool = False) -> Path:
+    """The path that leads to a root; to its first element, if it is an array and part of another
+    root.
+    """
+    if root is state.root_base(root) and not cells.prefix:
+        return ()
+    first = (Const(0, I64),) if isinstance(root.content, ArrayType) else ()
+    return state.whole(root, first, cells, static)
+
+
+def primal_operands(state: State, root: Var) -> list[Operand]:
+    """The operands that stand for an overlaid root, every scratch array made."""
+    overlay = state.primal[state.root_base(root)]
     assert isinstance(overlay, Overlay), f"{root.name} is plain memory"
-    shapes = leaf_shapes(overlay.content, state.structs)
+    layout = layout_of(state, root)
+    scratch = _overlay_scratch(overlay, layout, state.structs)
+    below = [] if overlay.incoming is None else [state.followed(root, overlay.incoming)]
+    return [*scratch, *_indices(state, root, overlay.cells), *below]
+
+
+def adjoint_operands(state: State, root: Var) -> list[Operand]:
+    """The operands that stand for an adjoint that is read at the last write."""
+    last = state.adjoint[state.root_base(root)]
+    assert isinstance(last, LastWrite), f"the adjoint of {root.name} is plain memory"
+    scratch = _last_scratch(last, layout_of(state, root), state.structs)
+    return [state.shadow(root), *scratch, *_indices(state, root, last.cells)]
+
+
+def _indices(state: State, root: Var, cells: Cells) -> list[Operand]:
+    steps = prefix_of(state, root, cells)
+    return [state.b.cast(x, I64) for x in steps if not isinstance(x, str)]
+
+
+def _overlay_scratch(overlay: Overlay, layout: Layout, structs: Structs) -> list[Var]:
+    shapes = _below(layout, structs, overlay.kept)
     values = [overlay.values.of(shape, s) for shape, s in shapes]
     written = [overlay.written.of(shape, BOOL) for shape, _ in shapes]
-    below = () if overlay.incoming is None else (overlay.incoming,)
-    return Parts((*values, *written, *below))
+    return [*values, *written, *_tables(overlay.cells, shapes)]
 
 
-def adjoint_parts(state: State, root: Var) -> Parts:
-    """The roots behind an adjoint that is read at the last write."""
-    last = state.adjoint[root]
-    assert isinstance(last, LastWrite), f"the adjoint of {root.name} is plain memory"
-    shapes = [(shape, s) for shape, s in leaf_shapes(root.content, state.structs) if s.is_float]
+def _last_scratch(last: LastWrite, layout: Layout, structs: Structs) -> list[Var]:
+    shapes = [(shape, s) for shape, s in _below(layout, structs) if s.is_float]
     pending = [last.pending.of(shape, s) for shape, s in shapes]
     visited = [last.visited.of(shape, BOOL) for shape, _ in shapes]
-    return Parts((last.root, *pending, *visited))
+    return [*pending, *visited, *_tables(last.cells, shapes)]
+
+
+def _below(
+    layout: Layout, structs: Structs, kept: frozenset[Shape] = frozenset()
+) -> list[tuple[Shape, Scalar]]:
+    """The scalars below a prefix, but for the kept ones."""
+    assert layout.content is not None, "an overlay has a content"
+    n = len(layout.prefix)
+    found = leaf_shapes(layout.content, structs)
+    return [(shape, s) for shape, s in found if shape[:n] == layout.prefix and shape not in kept]
+
+
+def _tables(cells: Cells, shapes: Iterable[tuple[Shape, Scalar]]) -> list[Var]:
+    needed = table_shapes(cells.content, cells.structs, [shape for shape, _ in shapes])
+    return [cells.rows.of(shape, I64) for shape in needed]
 
 
 def give_primal(state: State, p: Var, layout: Layout) -> Parts:
     """Parameters for an overlaid root of a callee, which becomes its policy there."""
-    content, structs = p.content, state.structs
-    incoming = Var(p.name, Ref(content)) if layout.incoming else None
-    values = _given(f"new_{p.name}", content, structs, None)
-    written = _given(f"written_{p.name}", content, structs, BOOL)
-    state.primal[p] = Overlay(content, values, written, incoming)
-    return primal_parts(state, p)
+    incoming = Var(p.name, Ref(p.content)) if layout.incoming else None
+    cells = _given_cells(state, layout, p.name)
+    values, written = _given(f"new_{p.name}"), _given(f"written_{p.name}")
+    overlay = Overlay(cells, values, written, incoming, layout.kept)
+    state.primal[p] = overlay
+    scratch = _overlay_scratch(overlay, layout, state.structs)
+    return Parts((*scratch, *_given_indices(cells), *(() if incoming is None else (incoming,))))
 
 
 def give_adjoint(state: State, p: Var, layout: Layout) -> Parts:
@@ -76,20 +148,29 @@ def give_adjoint(state: State, p: Var, layout: Layout) -> Parts:
     if not layout.last_write:
         state.adjoint[p] = Shadow(adjoint)
         return Parts((adjoint,))
-    pending = _given(f"pending_{p.name}", p.content, state.structs, None)
-    visited = _given(f"visited_{p.name}", p.content, state.structs, BOOL)
-    state.adjoint[p] = LastWrite(adjoint, pending, visited)
-    return adjoint_parts(state, p)
+    cells = _given_cells(state, layout, p.name)
+    last = LastWrite(adjoint, cells, _given(f"pending_{p.name}"), _given(f"visited_{p.name}"))
+    state.adjoint[p] = last
+    scratch = _last_scratch(last, layout, state.structs)
+    return Parts((adjoint, *scratch, *_given_indices(cells)))
 
 
-def _given(name: str, content: Type, structs: Structs, scalar: Scalar | None) -> Scratch:
+def _given_cells(state: State, layout: Layout, name: str) -> Cells:
+    """The cells of a parameter, the indices that lead to it parameters as well."""
+    assert layout.content is not None, "an overlay has a content"
+    prefix = tuple(Var("at", I64) if x == INDEX else x for x in layout.prefix)
+    rows = _given(f"rows_{name}")
+    return Cells(layout.content, state.structs, rows, prefix, layout.windowed)
+
+
+def _given_indices(cells: Cells) -> list[Var]:
+    return [x for x in cells.prefix if isinstance(x, Var)]
+
+
+def _given(name: str) -> Scratch:
     """Scratch arrays that are parameters."""
 
-    def never(op: Op) -> None:
-        raise AssertionError(f"{op} makes a scratch array that the caller did not pass")
+    def given(op: Op) -> None:
+        """The caller makes them."""
 
-    made = {
-        shape: Var(name, Ref(ArrayType(scalar or s), growable=True))
-        for shape, s in leaf_shapes(content, structs)
-    }
-    return Scratch(name, structs, never, made)
+    return Scratch(name, given)

@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loma.ad.adjoints import Adjoints
-from loma.ad.places import Adjoint, Dropped, Given, LastWrite, Overlay, Plain, Shadow
+from loma.ad.places import (
+    Adjoint,
+    Dropped,
+    Given,
+    LastWrite,
+    Overlay,
+    Plain,
+    Shadow,
+)
 from loma.ad.state import State
-from loma.diagnostics import Span
 from loma.ir.analysis.activity import differentiable
 from loma.ir.builder import type_of
 from loma.ir.nodes import (
@@ -19,7 +26,6 @@ from loma.ir.nodes import (
     LoadRef,
     Op,
     Operand,
-    Path,
     Pop,
     Push,
     Region,
@@ -30,7 +36,6 @@ from loma.ir.nodes import (
     Window,
 )
 from loma.ir.traverse import map_regions
-from loma.ir.types import ArrayType
 
 
 class MemoryRules(State):
@@ -40,25 +45,6 @@ class MemoryRules(State):
         """The adjoint policy of a root; None where no derivative flows."""
         return self.adjoint.get(self.root_base(root)) if self.active(root) else None
 
-    def shadow(self, root: Var) -> Var:
-        """The adjoint memory of a root; views and pointers are followed in the shadow as in the
-        primal.
-        """
-        policy = self.adjoint[self.root_base(root)]
-        if self.root_base(root) is root:
-            return policy.root
-        op = self.defs[root]
-        assert isinstance(op, View | Window | LoadRef), f"{root.name} is not part of a root"
-        above, name = self.shadow(op.root), f"adj_{root.name}"
-        match op:
-            case View():
-                return self.b.view(above, op.path, name)
-            case Window():
-                assert isinstance(op.out.content, ArrayType), "a Window is an array"
-                return self.b.window(above, op.path, op.out.content.size, op.depth, name)
-            case LoadRef():
-                return self.b.load_ref(above, op.path, name)
-
     def load(self, op: Load, env: Adjoints) -> list[Op]:
         """x = root[path]: adj_root[path] += adj_x."""
         g = env.get(op.out)
@@ -66,13 +52,7 @@ class MemoryRules(State):
             case Shadow() if g is not None:
                 self.b.accum(self.shadow(op.root), op.path, g)
             case LastWrite() as last if g is not None:
-                last.add(self.b, self.whole_path(op.root, op.path, op.span), g)
-            case Given() if g is not None:
-                raise self.refuse(
-                    op.span,
-                    "an Out element is read back through a pointer",
-                    "declare the argument InOut",
-                )
+                last.add(self.b, self.whole(op.root, op.path, last.cells), g)
         return self.forward_load(op)
 
     def forward_load(self, op: Load) -> list[Op]:
@@ -96,6 +76,8 @@ class MemoryRules(State):
             match op:
                 case Load():
                     ops += self.forward_load(op)
+                case View() | Window() | LoadRef():
+                    ops += self.part(op)
                 case Call() if any(self.has_no_memory(x) for x in op.args):
                     raise self.refuse(
                         op.span,
@@ -116,30 +98,17 @@ class MemoryRules(State):
     def overlay_load(self, op: Load, overlay: Overlay) -> list[Op]:
         """The forward code of a load that may see an earlier write of this run."""
         with self.b.nested() as ops:
-            value = overlay.load(self.b, self.whole_path(op.root, op.path, op.span), op.out.scalar)
+            path = self.whole(op.root, op.path, overlay.cells)
+            below = self.below(op.root, overlay.incoming, op.path)
+            value = overlay.load(self.b, path, op.out.scalar, below)
             assert isinstance(value, Var), "an overlay gives a loaded value"
         last = ops[-1]
         assert isinstance(last, Load | Apply), "an overlay ends in a load or a select"
         return [*ops[:-1], replace(last, out=op.out)]
 
-    def whole_path(self, root: Var, path: Path, span: Span) -> Path:
-        """The path from the base root; refused where it crosses a pointer."""
-        if self.root_base(root) is root:
-            return path
-        op = self.defs[root]
-        if isinstance(op, View):
-            return self.whole_path(op.root, (*op.path, *path), span)
-        if isinstance(op, Window) and op.depth == 1 and path:
-            begin, first = op.path[-1], path[0]
-            assert not isinstance(begin, str) and not isinstance(first, str), "indices"
-            index = self.b.add(self.b.cast(begin, type_of(first)), first)
-            return self.whole_path(op.root, (*op.path[:-1], index, *path[1:]), span)
-        raise self.refuse(
-            span,
-            f"rows of `{self.root_base(root).name}`, a nested Out or InOut array, are overwritten "
-            "or read back",
-            "write each element once, or use one array with computed indices",
-        )
+    def part(self, op: View | Window | LoadRef) -> list[Op]:
+        """The forward code for a part of a root: none where the root itself does not exist."""
+        return [] if self.has_no_memory(op.root) else [op]
 
     def store(self, op: Store, env: Adjoints) -> list[Op]:
         """root[path] = v: adj_v += adj_root[path]; adj_root[path] = 0."""
@@ -150,7 +119,8 @@ class MemoryRules(State):
                 return []
             case Overlay() as overlay:
                 with self.b.nested() as ops:
-                    overlay.store(self.b, self.whole_path(op.root, op.path, op.span), op.value)
+                    path = self.whole(op.root, op.path, overlay.cells)
+                    overlay.store(self.b, path, op.value)
                 return ops
         return [op]
 
@@ -167,9 +137,10 @@ class MemoryRules(State):
                 if wanted:
                     env.add(op.value, b.load(self.shadow(op.root), op.path, "adj"))
             case LastWrite() as last:
-                path = self.whole_path(op.root, op.path, op.span)
+                path = self.whole(op.root, op.path, last.cells)
                 if wanted:
-                    env.add(op.value, last.read(b, path, type_of(op.value)))
+                    below = self.below(op.root, last.root, op.path)
+                    env.add(op.value, last.read(b, path, type_of(op.value), below))
                 last.kill(b, path, type_of(op.value))
 
     def accum(self, op: Accum, env: Adjoints) -> list[Op]:
@@ -180,14 +151,17 @@ class MemoryRules(State):
                 case Shadow() | Given():
                     env.add(op.value, b.load(self.shadow(op.root), op.path, "adj"))
                 case LastWrite() as last:
-                    path = self.whole_path(op.root, op.path, op.span)
-                    env.add(op.value, last.read(b, path, type_of(op.value)))
+                    path = self.whole(op.root, op.path, last.cells)
+                    below = self.below(op.root, last.root, op.path)
+                    env.add(op.value, last.read(b, path, type_of(op.value), below))
         match self.primal.get(self.root_base(op.root), Plain()):
             case Dropped():
                 return []
             case Overlay() as overlay:
                 with b.nested() as ops:
-                    overlay.add(b, self.whole_path(op.root, op.path, op.span), op.value)
+                    path = self.whole(op.root, op.path, overlay.cells)
+                    below = self.below(op.root, overlay.incoming, op.path)
+                    overlay.add(b, path, op.value, below)
                 return ops
         return [op]
 
@@ -196,14 +170,16 @@ class MemoryRules(State):
         if op.out in self.adjoint:
             self.prologues[-1].append(Alloc(self.adjoint[op.out].root, op.count, span=op.span))
 
-    def store_ref(self, op: StoreRef) -> None:
+    def store_ref(self, op: StoreRef) -> list[Op]:
         """A pointer stored in memory: its shadow would have to be kept in step."""
-        if differentiable(op.value, self.structs):
+        primal = self.primal.get(self.root_base(op.root), Plain())
+        if differentiable(op.value, self.structs) or isinstance(primal, Overlay):
             raise self.refuse(
                 op.span,
                 "an array is assigned to a pointer member that stays in memory",
                 "pass the array as an argument of its own",
             )
+        return [] if isinstance(primal, Dropped) else [op]
 
     def tape_op(self, op: Push | Pop, env: Adjoints) -> None:
         """push and pop are each other's adjoints, on a tape of adjoints."""

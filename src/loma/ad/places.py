@@ -14,63 +14,116 @@ The transform sees plain loads and stores; a policy per base root says what they
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from loma.ad.rows import paired
 from loma.ir.builder import Builder, place_type, type_of
 from loma.ir.nodes import Alloc, Check, Const, For, Op, Operand, Path, Region, Trap, Var
-from loma.ir.types import BOOL, I32, ArrayType, Ref, Scalar, Structs, StructType, Type
+from loma.ir.types import BOOL, I32, I64, ArrayType, Ref, Scalar, Structs, StructType, Type
 
 Start = Callable[[Op], None]
+Below = Callable[[], Operand]
 Shape: TypeAlias = tuple[str, ...]
 INDEX: Final = "[]"
 
 
 @dataclass(slots=True)
 class Scratch:
-    """Growable one-dimensional arrays, one per shape of path, made on demand at the start of a
-    scope.
-
-    A place is found again by its flattened index: no two places of one shape share it.
+    """Arrays that grow, one per shape of path, made on demand at the start of a scope; a scalar
+    for a shape without indices.
     """
 
     name: str
-    structs: Structs
     start: Start
     made: dict[Shape, Var] = field(default_factory=dict)
-
-    def at(self, b: Builder, content: Type, path: Path, scalar: Scalar) -> tuple[Var, Path]:
-        """The scratch array for a path into `content`, and the index of the place in it."""
-        shape = tuple(x if isinstance(x, str) else INDEX for x in path)
-        return self.of(shape, scalar), (flat_index(b, content, path, self.structs),)
 
     def of(self, shape: Shape, scalar: Scalar) -> Var:
         """The scratch array for a shape of path."""
         if shape not in self.made:
-            out = Var(self.name, Ref(ArrayType(scalar), growable=True))
+            array = Ref(ArrayType(scalar), growable=True)
+            out = Var(self.name, array if INDEX in shape else Ref(scalar))
             self.made[shape] = out
             self.start(Alloc(out))
         return self.made[shape]
 
 
-def flat_index(b: Builder, content: Type, path: Path, structs: Structs) -> Operand:
-    """One index for all indices of a path, row by row."""
-    index: Operand = Const(0, I32)
-    for k, step in enumerate(path):
-        if isinstance(step, str):
-            continue
-        match place_type(content, path[:k], structs):
-            case ArrayType(_, int() as size):
-                if isinstance(index, Const) and index.value == 0:
-                    index = step
-                else:
-                    index = b.add(
-                        b.mul(index, Const(size, type_of(index))), b.cast(step, type_of(index))
-                    )
-            case _:
-                index = step
-    return index
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Finds the places of a root in scratch arrays: no two places of one shape have one index.
+
+    The root holds a `content`, or is the part of one that `prefix` leads to; if `windowed`, an
+    array that begins at that element. `rows` are tables for arrays of unknown length that hold
+    pointers to such arrays (`rows.py`).
+    """
+
+    content: Type
+    structs: Structs
+    rows: Scratch
+    prefix: Path = ()
+    windowed: bool = False
+
+    def whole(self, b: Builder | None, path: Path) -> Path:
+        """The path from where `content` begins."""
+        if self.windowed and path:
+            return (*self.prefix[:-1], joined(b, self.prefix[-1], path[0]), *path[1:])
+        return (*self.prefix, *path)
+
+    def place(
+        self, b: Builder, of: Scratch, path: Path, scalar: Scalar, grow: bool
+    ) -> tuple[Var, Path]:
+        """The scratch array for a whole path, and the place in it.
+
+        With `grow`, the place may be written.
+        """
+        shape = shape_of(path)
+        return of.of(shape, scalar), (self.index(b, path, grow),) if INDEX in shape else ()
+
+    def index(self, b: Builder, path: Path, grow: bool) -> Operand:
+        """One index for all indices of a path, row by row."""
+        index: Operand | None = None
+        count: int | None = 1
+        for k, step in enumerate(path):
+            if isinstance(step, str):
+                continue
+            match place_type(self.content, path[:k], self.structs):
+                case ArrayType(_, int() as size):
+                    index = _in_row(b, index, size, step)
+                    count = None if count is None else count * size
+                case _:
+                    if index is not None and count is None:
+                        table = self.rows.of(shape_of(path[: k + 1]), I64)
+                        index = paired(b, table, index, step, grow)
+                    elif index is not None:
+                        index = b.add(b.mul(b.cast(step, I64), Const(count or 1, I64)),
+                                      b.cast(index, I64))
+                    else:
+                        index = step
+                    count = None
+        assert index is not None, "the path has an index"
+        return index
+
+
+def _in_row(b: Builder, row: Operand | None, size: int, step: Operand) -> Operand:
+    """The index of an element of a row of known length."""
+    if row is None or (isinstance(row, Const) and row.value == 0):
+        return step
+    return b.add(b.mul(row, Const(size, type_of(row))), b.cast(step, type_of(row)))
+
+
+def joined(b: Builder | None, begin: Operand | str, first: Operand | str) -> Operand:
+    """The sum of two indices; without a builder, one of them, where only shapes count."""
+    assert not isinstance(begin, str) and not isinstance(first, str), "indices"
+    if b is None or (isinstance(first, Const) and first.value == 0):
+        return begin
+    wide = I64 if I64 in (begin.type, first.type) else type_of(first)
+    return b.add(b.cast(begin, wide), b.cast(first, wide))
+
+
+def shape_of(path: Path) -> Shape:
+    """The shape of a path: its fields, and where its indices are."""
+    return tuple(x if isinstance(x, str) else INDEX for x in path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,38 +138,43 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Writes go to `values` and are marked in `written`; unwritten places are read from `incoming`.
+    """Writes go to `values` and are marked in `written`; unwritten places are read from the
+    caller's data, below a root that stands for `incoming`.
 
-    Without `incoming` (an Out) reading an unwritten place traps.
+    Without `incoming` (an Out) reading an unwritten place traps. What has one of the `kept` shapes
+    is never written.
     """
 
-    content: Type
+    cells: Cells
     values: Scratch
     written: Scratch
     incoming: Var | None
+    kept: frozenset[Shape] = frozenset()
 
-    def load(self, b: Builder, path: Path, scalar: Scalar) -> Operand:
-        """The current value of a place."""
-        seen = b.load(*self.written.at(b, self.content, path, BOOL), "written")
+    def load(self, b: Builder, path: Path, scalar: Scalar, below: Below) -> Operand:
+        """The current value of a place; `below` reads the caller's data."""
+        if self.incoming is not None and shape_of(path) in self.kept:
+            return below()
+        written, at = self.cells.place(b, self.written, path, BOOL, grow=False)
+        seen = b.load(written, at, "written")
         if self.incoming is None:
             b.emit(Check(seen, Trap.UNWRITTEN, span=b.span))
-        root, at = self.values.at(b, self.content, path, scalar)
-        value = b.load(root, at)
-        if self.incoming is None:
-            return value
-        return b.select(seen, value, b.load(self.incoming, path))
+        value = b.load(self.values.of(shape_of(path), scalar), at)
+        return value if self.incoming is None else b.select(seen, value, below())
 
     def store(self, b: Builder, path: Path, value: Operand) -> None:
         """Overwrites a place."""
-        b.store(*self.written.at(b, self.content, path, BOOL), Const(True, BOOL))
-        b.store(*self.values.at(b, self.content, path, type_of(value)), value)
+        written, at = self.cells.place(b, self.written, path, BOOL, grow=True)
+        b.store(written, at, Const(True, BOOL))
+        b.store(self.values.of(shape_of(path), type_of(value)), at, value)
 
-    def add(self, b: Builder, path: Path, value: Operand) -> None:
+    def add(self, b: Builder, path: Path, value: Operand, below: Below) -> None:
         """Adds to a place; one that is not written yet stays so, since what it holds is unknown."""
         if self.incoming is None:
-            b.accum(*self.values.at(b, self.content, path, type_of(value)), value)
+            root, at = self.cells.place(b, self.values, path, type_of(value), grow=True)
+            b.accum(root, at, value)
         else:
-            self.store(b, path, b.add(self.load(b, path, type_of(value)), value))
+            self.store(b, path, b.add(self.load(b, path, type_of(value), below), value))
 
 
 Primal: TypeAlias = Plain | Dropped | Overlay
@@ -138,40 +196,41 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class LastWrite:
-    """The caller's adjoint of an array whose elements may be written several times or read back.
+    """The caller's adjoint of memory whose places may be written several times or read back.
 
     `pending` collects the adjoints of later reads; `visited` marks places whose last write has
     been reversed.
     """
 
     root: Var
+    cells: Cells
     pending: Scratch
     visited: Scratch
 
-    def read(self, b: Builder, path: Path, scalar: Scalar) -> Operand:
-        """The adjoint of the place's current content."""
-        seen = b.load(*self.visited.at(b, self.root.content, path, BOOL), "visited")
-        given = b.load(self.root, path)
+    def read(self, b: Builder, path: Path, scalar: Scalar, below: Below) -> Operand:
+        """The adjoint of the place's current content; `below` reads the caller's."""
+        visited, at = self.cells.place(b, self.visited, path, BOOL, grow=False)
+        seen = b.load(visited, at, "visited")
+        given = below()
         last = b.select(seen, b.number(0.0, given), given)
-        root, at = self.pending.at(b, self.root.content, path, scalar)
-        return b.add(b.load(root, at), last)
+        return b.add(b.load(self.pending.of(shape_of(path), scalar), at), last)
 
     def kill(self, b: Builder, path: Path, scalar: Scalar) -> None:
         """Records that a write to the place has been reversed."""
-        root, at = self.pending.at(b, self.root.content, path, scalar)
+        root, at = self.cells.place(b, self.pending, path, scalar, grow=True)
         b.store(root, at, Const(0.0, scalar))
-        b.store(*self.visited.at(b, self.root.content, path, BOOL), Const(True, BOOL))
+        b.store(self.visited.of(shape_of(path), BOOL), at, Const(True, BOOL))
 
     def add(self, b: Builder, path: Path, value: Operand) -> None:
         """Adds the adjoint of a read."""
-        b.accum(*self.pending.at(b, self.root.content, path, type_of(value)), value)
+        b.accum(*self.cells.place(b, self.pending, path, type_of(value), grow=True), value)
 
 
 Adjoint: TypeAlias = Shadow | Given | LastWrite
 
 
 def leaf_shapes(content: Type, structs: Structs) -> list[tuple[Shape, Scalar]]:
-    """The shape of the path to each scalar of a type without inner pointers, in order."""
+    """The shape of the path to each scalar of a type, in order, pointers followed."""
     match content:
         case Scalar():
             return [((), content)]
@@ -185,6 +244,21 @@ def leaf_shapes(content: Type, structs: Structs) -> list[tuple[Shape, Scalar]]:
             ]
         case _:
             return []
+
+
+def table_shapes(content: Type, structs: Structs, shapes: Sequence[Shape]) -> list[Shape]:
+    """The shapes that have a table: indices without a known bound, after another such one."""
+    found: dict[Shape, None] = {}
+    for shape in shapes:
+        path: Path = tuple(Const(0, I32) if x == INDEX else x for x in shape)
+        unbounded = 0
+        for k, step in enumerate(shape):
+            t = place_type(content, path[:k], structs)
+            if step == INDEX and isinstance(t, ArrayType) and t.size is None:
+                unbounded += 1
+                if unbounded > 1:
+                    found[shape[: k + 1]] = None
+    return list(found)
 
 
 def is_unbounded(content: Type) -> bool:

@@ -74,8 +74,10 @@ class Sweep(ParallelRules):
             case Push() | Pop():
                 self.tape_op(op, env)
             case StoreRef():
-                self.store_ref(op)
-            case View() | Window() | LoadRef() | Check() | Print():
+                return self.store_ref(op)
+            case View() | Window() | LoadRef():
+                return self.part(op)
+            case Check() | Print():
                 pass
             case Call():
                 return self.call(op, env)

@@ -13,6 +13,7 @@ from loma.ad.joined import Values
 from loma.ad.nodiff import still
 from loma.ad.state import Rule
 from loma.ad.transposed import forward_from_reverse, reverse_from_forward
+from loma.ir.analysis.roots import bases
 from loma.ir.builder import const
 from loma.ir.derived import Mode, derived_signature
 from loma.ir.nodes import Direction, Function, Module, Path
@@ -179,9 +180,9 @@ class Rulebook:
         unbounded = isinstance(content, ArrayType) and content.size is None
         if unbounded or has_pointer(content, structs) or scalars(content, structs) > MOST:
             return False
-        incoming = Incoming(f.params[i], self.must_write)
+        incoming = Incoming(f.params[i], self.must_write, bases(f.body))
         written = incoming.visit(f.body, frozenset())
-        if incoming.loads or incoming.calls:
+        if not incoming.nothing:
             return False
         return all(covered(path, written) for path in paths(content, structs))
 

@@ -91,7 +91,7 @@ class Splitter:
             i: layout
             for i in refs
             if isinstance(x := call.args[i], Var)
-            and (layout := layout_of(sweep, sweep.root_base(x))) != Layout()
+            and (layout := layout_of(sweep, x)) != Layout()
         }
         stable = sweep.reloads.operands.get(call, frozenset()) & frozenset(refs) - layouts.keys()
         fixed = frozenset(i for i, x in enumerate(call.args) if self.is_fixed(x, sweep))
@@ -184,9 +184,15 @@ class Splitter:
             parts = primals.get(p)
             params += [p] if parts is None else parts.roots
             arguments += [a] if parts is None else parts.arguments()
-        params += [tape, *g.params[halves.tape_at :]]
+        params.append(tape)
         arguments.append(Argument("tape", TAPE, Direction.INOUT))
-        signature = Signature(tuple(arguments), g.signature.result)
+        result = g.signature.result
+        for p in g.params[halves.tape_at :]:  # a struct is returned in memory
+            parts = primals.get(p)
+            params += [p] if parts is None else parts.roots
+            arguments += [] if parts is None else parts.arguments()
+            result = result if parts is None else None
+        signature = Signature(tuple(arguments), result)
         self.made[halves.aug] = Function(
             halves.aug, tuple(params), clone_region(body, {}), signature, g.span, exported=False
         )

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from loma.ad.adjoints import Adjoints
 from loma.ad.errors import NotDifferentiable
-from loma.ad.places import Adjoint, Primal, Shadow
+from loma.ad.places import Adjoint, Below, Cells, Primal, Shadow, Shape, joined
 from loma.ad.restore import Level, Plan
 from loma.diagnostics import Span
 from loma.ir.analysis.activity import Activity, differentiable
@@ -19,15 +19,19 @@ from loma.ir.nodes import (
     Call,
     Direction,
     Function,
+    LoadRef,
     Module,
     Op,
     Operand,
     Parallel,
+    Path,
     Region,
     Var,
+    View,
+    Window,
 )
 from loma.ir.traverse import outs, walk
-from loma.ir.types import TAPE, Ref, Scalar
+from loma.ir.types import TAPE, ArrayType, Ref, Scalar, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,17 @@ class Layout:
     """How a memory operand of a split call is represented, where it is not plain memory.
 
     `overlaid`: the primal is an overlay, with or without `incoming` data below it. `last_write`:
-    the adjoint is the caller's, read at the last write.
+    the adjoint is the caller's, read at the last write. `kept`, `content`, `prefix` and `windowed`
+    are those of the overlay and its cells, the prefix as a shape.
     """
 
     overlaid: bool = False
     incoming: bool = False
     last_write: bool = False
+    kept: frozenset[Shape] = frozenset()
+    content: Type | None = None
+    prefix: Shape = ()
+    windowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +175,50 @@ class State:
     def adjoints(self) -> Adjoints:
         """A fresh set of adjoints."""
         return Adjoints(self.b, self.active)
+
+    # Parts of roots.
+
+    def shadow(self, root: Var) -> Var:
+        """The adjoint memory of a root; views and pointers are followed in the shadow as in the
+        primal.
+        """
+        return self.followed(root, self.adjoint[self.root_base(root)].root, "adj_")
+
+    def followed(self, root: Var, begin: Var, prefix: str = "") -> Var:
+        """What a root would be if its base were another one."""
+        if self.root_base(root) is root:
+            return begin
+        op = self.defs[root]
+        assert isinstance(op, View | Window | LoadRef), f"{root.name} is not part of a root"
+        above, name = self.followed(op.root, begin, prefix), f"{prefix}{root.name}"
+        match op:
+            case View():
+                return self.b.view(above, op.path, name)
+            case Window():
+                assert isinstance(op.out.content, ArrayType), "a Window is an array"
+                return self.b.window(above, op.path, op.out.content.size, op.depth, name)
+            case LoadRef():
+                return self.b.load_ref(above, op.path, name)
+
+    def below(self, root: Var, begin: Var | None, path: Path) -> Below:
+        """Reads a place in the memory of a caller, which begins at `begin`."""
+
+        def read() -> Operand:
+            assert begin is not None, "the caller has memory there"
+            return self.b.load(self.followed(root, begin), path)
+
+        return read
+
+    def whole(self, root: Var, path: Path, cells: Cells, static: bool = False) -> Path:
+        """The path from the base root, through pointers; `static` if only its shape counts."""
+        if self.root_base(root) is root:
+            return cells.whole(None if static else self.b, path)
+        op = self.defs[root]
+        if isinstance(op, Window) and path:
+            index = joined(None if static else self.b, op.path[-1], path[0])
+            return self.whole(op.root, (*op.path[:-1], index, *path[1:]), cells, static)
+        assert isinstance(op, View | Window | LoadRef), f"{root.name} is not part of a root"
+        return self.whole(op.root, (*op.path, *path), cells, static)
 
     def tape(self) -> Var:
         """The tape of the joint scope, made at its first use."""
