@@ -202,7 +202,7 @@ def chained(x: In[Array[float]], n: In[int]) -> float:
 def raised(x: In[Array[float]], y: Out[Array[float]], total: Out[Array[float, 1]]):
     i: int = thread_id()
     t: float = x[i]
-    for j in range(9):
+    for j in range(100):
         t = exp(sin(t) * x[i])
     y[i] = t
     atomic_add(total[0], t)
@@ -225,7 +225,7 @@ def test_of_kernels() -> None:
     e = loma.explain(raised[3], np.full(3, 0.5))
     assert e.figures is not None
     assert e.figures.predicted_bytes == e.figures.measured_bytes
-    assert e.formula == "8*threads*9"
+    assert e.formula == "8*threads*100"
 
 
 def test_shown() -> None:

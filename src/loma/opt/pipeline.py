@@ -35,6 +35,7 @@ from loma.opt import (
     ranges,
     reduce,
     serial,
+    unroll,
 )
 
 Pass: TypeAlias = Callable[[Function, Module], Function]
@@ -57,6 +58,12 @@ def simplify(function: Function, module: Module) -> Function:
     return function
 
 
+def unrolled(function: Function, module: Module) -> Function:
+    """The function without short loops, and local arrays that only they indexed as variables."""
+    new = unroll.short(function, module)
+    return function if new is function else run((tidy, promote.run, tidy), new, module)
+
+
 def run(passes: tuple[Pass, ...], function: Function, module: Module) -> Function:
     """The function after each pass in turn; what is simplified is not simplified again."""
     clean: Function | None = None
@@ -77,6 +84,7 @@ BEFORE_AD: Final[tuple[Pass, ...]] = (
     raise_loops.run,
     induction.run,
     ranges.run,
+    unrolled,
     hoist.run,
     simplify,
     raise_accum.run,
@@ -92,6 +100,7 @@ STRICT: Final[tuple[Pass, ...]] = (
     raise_loops.run,
     induction.run,
     ranges.run,
+    unrolled,
     hoist.run,
     tidy,
     expand.run,
@@ -119,6 +128,7 @@ FINAL: Final[tuple[Pass, ...]] = (
     raise_loops.run,
     induction.run,
     ranges.run,
+    unrolled,
     hoist.run,
     tidy,
     *PREPARED,

@@ -1,14 +1,20 @@
 """Unrolls short loops of a known number of rounds, and keeps what they saved on tapes in variables.
 
+    for k in range(3): s += x[3 * i + k]
+      ==>  s += x[3 * i]; s += x[3 * i + 1]; s += x[3 * i + 2]
+
     for k in range(3): push(tape, x)  ...  for k in range(3): y = pop(tape)
       ==>  nothing, and y is the x of that round
 
-For devices, where a tape is memory far away, and where an addition to a place that all threads
-share must have an index that is known. Keeps every value exactly.
+Before differentiation, `short` leaves no loop that would need a tape, and an outer loop that can
+become vectors. For devices, where a tape is memory far away, and where an addition to a place that
+all threads share must have an index that is known, `run` does it after differentiation. Both keep
+every value exactly.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from loma.ir.nodes import (
@@ -32,17 +38,29 @@ from loma.opt.rewrite import Rewriter
 ROUNDS: Final = 32
 OPERATIONS: Final = 2048
 """Of one loop, after unrolling."""
+FEW_ROUNDS: Final = 16
+FEW_OPERATIONS: Final = 256
+"""Of one loop, after unrolling, where the loop is not in the way."""
 
 
 def run(function: Function, module: Module) -> Function:
     """The function without short loops that use tapes or add to memory."""
-    return _Tapes().function(_Unroll().function(function))
+    return _Tapes().function(_Unroll(_is_in_the_way).function(function))
+
+
+def short(function: Function, module: Module) -> Function:
+    """The function without loops of a few small rounds."""
+    return _Unroll(lambda op: _fits(op, FEW_ROUNDS, FEW_OPERATIONS)).function(function)
 
 
 class _Unroll(Rewriter):
+    def __init__(self, chosen: Callable[[For], bool]) -> None:
+        super().__init__()
+        self.chosen = chosen
+
     def op(self, op: Op) -> None:
         op = self.nested(op)
-        if not isinstance(op, For) or not _short(op):
+        if not isinstance(op, For) or not self.chosen(op):
             self.emit(op)
             return
         carried = op.inits
@@ -57,15 +75,18 @@ class _Unroll(Rewriter):
         self.subst.update(zip(op.outs, carried, strict=True))
 
 
-def _short(op: For) -> bool:
-    """Whether a loop is to be unrolled."""
+def _is_in_the_way(op: For) -> bool:
+    saves = any(isinstance(x, Push | Pop | Accum) for x in walk(op.body))
+    return saves and _fits(op, ROUNDS, OPERATIONS)
+
+
+def _fits(op: For, rounds: int, operations: int) -> bool:
+    """Whether a loop of a known number of rounds is no longer than that when unrolled."""
     if not (isinstance(op.start, Const) and isinstance(op.count, Const)):
         return False
-    inner = list(walk(op.body))
     return (
-        0 < op.count.value <= ROUNDS
-        and op.count.value * len(inner) <= OPERATIONS
-        and any(isinstance(x, Push | Pop | Accum) for x in inner)
+        0 < op.count.value <= rounds
+        and op.count.value * sum(1 for _ in walk(op.body)) <= operations
     )
 
 
