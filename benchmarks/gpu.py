@@ -1,11 +1,12 @@
 """Kernels and their gradients on an NVIDIA GPU, beside JAX and PyTorch: `python benchmarks/gpu.py`.
 
     --quick       small sizes and no other systems
+    --alone       no other systems
     --checks      only what must be right: random programs, atomics, traps, memory
     --write FILE  also writes the log there
 
-Times are medians of batches of calls with one synchronisation each. Gradients of loma are added to
-arrays that are zeroed first, which is in the time; those of the others are fresh.
+Times are medians of batches of calls with one synchronisation each. Gradients are fresh in all
+systems; what adding to arrays that are there takes loma is said, too.
 """
 
 from __future__ import annotations
@@ -58,10 +59,11 @@ def milliseconds(call: Call, sync: Call, batches: int = 9) -> float:
 class Systems:
     """The same case by every system."""
 
-    def __init__(self, quick: bool) -> None:
+    def __init__(self, quick: bool, peers: bool) -> None:
         import cupy
 
         self.quick = quick
+        self.peers = peers and not quick
         self.cupy = cupy
         begun = time.perf_counter()
         _, self.lib = compile(TEXT, target="cuda")
@@ -77,21 +79,20 @@ class Systems:
         """Zeros."""
         return self.cupy.zeros(shape, "f4")
 
-    def timed(self, case: str, primal: Call, gradient: Call, zeroed: list[Any]) -> None:
-        """loma's times."""
-
-        def whole() -> None:
-            for g in zeroed:
-                g.data.memset_async(0, g.nbytes)
-            gradient()
-
+    def timed(self, case: str, primal: Call, name: str, arguments: list[Any], n: int) -> None:
+        """loma's times; the gradients are what the kernel `name` then makes of anything."""
+        kernel = getattr(self.lib, name)
+        adds = milliseconds(lambda: kernel(*arguments, n), self.sync)
         p = milliseconds(primal, self.sync)
-        g, added = milliseconds(whole, self.sync), milliseconds(gradient, self.sync)
-        say(f"| {case} | loma | {p:.3f} | {g:.3f} (without zeroing {added:.3f}) |")
+        g = milliseconds(lambda: kernel.fresh(*arguments, n), self.sync)
+        say(f"| {case} | loma | {p:.3f} | {g:.3f} (added to arrays: {adds:.3f}) |")
+        for i in sorted(kernel.writes):
+            arguments[i].fill(7)
+        kernel.fresh(*arguments, n)
 
     def jax(self, case: str, f: Any, arrays: list[Any], out: Any = None) -> Any:
         """JAX's times; gives its gradients."""
-        if self.quick:
+        if not self.peers:
             return None
         import jax
 
@@ -115,7 +116,7 @@ class Systems:
 
     def torch(self, case: str, f: Any, arrays: list[Any]) -> None:
         """PyTorch's times, compiled."""
-        if self.quick:
+        if not self.peers:
             return
         import torch
 
@@ -166,7 +167,7 @@ def copies(s: Systems) -> None:
             call()
         say(f"call of `{name}` on 8 CuPy elements: {(time.perf_counter() - begun) / 2e-3:.1f} us")
         s.sync()
-    if not s.quick:
+    if s.peers:
         import torch
 
         c, d = (torch.zeros(8, device="cuda") for _ in range(2))
@@ -183,16 +184,13 @@ def line(s: Systems) -> None:
     x, y, gy = s.random(n), s.zeros(n), s.random(n)
     gx, ga, gb = s.zeros(n), s.zeros(1), s.zeros(1)
     s.timed("line 1e8", lambda: s.lib.line(2.0, 1.0, x, y, n),
-            lambda: s.lib.r_line(2.0, ga, 1.0, gb, x, gx, gy, n), [gx, ga, gb])
-    for g in (gx, ga, gb):
-        g.fill(0)
-    s.lib.r_line(2.0, ga, 1.0, gb, x, gx, gy, n)
+            "r_line", [2.0, ga, 1.0, gb, x, gx, gy], n)
     close("a", ga, (gy.astype("f8") * s.cupy.sin(x.astype("f8"))).sum().reshape(1), 1e-5)
     close("b", gb, gy.astype("f8").sum().reshape(1), 1e-5)
     close("x", gx[:10000], (2 * s.cupy.cos(x) * gy)[:10000], 1e-6)
     a, b = np.float32(2.0), np.float32(1.0)
-    s.jax("line 1e8", formulas(_jnp())["line"], [a, b, x]) if not s.quick else None
-    s.torch("line 1e8", formulas(_torch())["line"], [a, b, x]) if not s.quick else None
+    s.jax("line 1e8", formulas(_jnp())["line"], [a, b, x]) if s.peers else None
+    s.torch("line 1e8", formulas(_torch())["line"], [a, b, x]) if s.peers else None
 
 
 def _jnp() -> Any:
@@ -212,15 +210,13 @@ def poly(s: Systems) -> None:
     c, x, y, gy = s.random(16), s.random(n), s.zeros(n), s.random(n)
     gc, gx = s.zeros(16), s.zeros(n)
     s.timed("polynomial 1e8", lambda: s.lib.poly(c, x, y, n),
-            lambda: s.lib.r_poly(c, gc, x, gx, gy, n), [gc, gx])
-    gc.fill(0)
-    s.lib.r_poly(c, gc, x, gx, gy, n)
+            "r_poly", [c, gc, x, gx, gy], n)
     wide, wanted = gy.astype("f8"), []
     for _ in range(16):
         wanted.append(float(wide.sum()))
         wide *= x
     close("coefficients", gc, np.array(wanted), 1e-5)
-    if not s.quick:
+    if s.peers:
         s.jax("polynomial 1e8", formulas(_jnp())["poly"], [c, x])
         s.torch("polynomial 1e8", formulas(_torch())["poly"], [c, x])
 
@@ -230,13 +226,12 @@ def step(s: Systems) -> None:
     u, v, gv, gu = s.random(n, n), s.zeros(n, n), s.random(n, n), s.zeros(n, n)
     gn = s.cupy.zeros(1, "i4")
     s.timed("stencil 8192^2", lambda: s.lib.step(n, u, v, n * n),
-            lambda: s.lib.r_step(n, gn, u, gu, gv, n * n), [gu])
+            "r_step", [n, gn, u, gu, gv], n * n)
     gv.fill(1)
-    gu.fill(0)
-    s.lib.r_step(n, gn, u, gu, gv, n * n)
+    s.lib.r_step.fresh(n, gn, u, gu, gv, n * n)
     wanted = 1 + 0.01 * (1 - 3 * u * u)
     close("inside", gu[2:-2, 2:-2], wanted[2:-2, 2:-2], 1e-6)
-    if not s.quick:
+    if s.peers:
         s.jax("stencil 8192^2", formulas(_jnp())["step"], [u])
         s.torch("stencil 8192^2", formulas(_torch())["step"], [u])
 
@@ -246,16 +241,13 @@ def energy(s: Systems) -> None:
     x, y, z = (s.random(n) for _ in range(3))
     e, ge, gn = s.zeros(n), s.zeros(n) + 1, s.cupy.zeros(1, "i4")
     g = [s.zeros(n) for _ in range(3)]
-    call = lambda: s.lib.r_energy(n, gn, x, g[0], y, g[1], z, g[2], ge, n)  # noqa: E731
-    s.timed("n-body 16384", lambda: s.lib.energy(n, x, y, z, e, n), call, g)
-    for q in g:
-        q.fill(0)
-    call()
+    s.timed("n-body 16384", lambda: s.lib.energy(n, x, y, z, e, n),
+            "r_energy", [n, gn, x, g[0], y, g[1], z, g[2], ge], n)
     few = slice(0, 64)
     d = [v[few, None].astype("f8") - v[None, :] for v in (x, y, z)]
     r = (d[0] ** 2 + d[1] ** 2 + d[2] ** 2 + 0.01) ** -1.5
     close("x", g[0][few], (-2 * d[0] * r).sum(1), 1e-4)
-    if not s.quick:
+    if s.peers:
         s.jax("n-body 16384", formulas(_jnp())["energy"], [x, y, z])
         s.torch("n-body 16384", formulas(_torch())["energy"], [x, y, z])
 
@@ -266,7 +258,7 @@ def scatter(s: Systems) -> None:
     grid, back = s.zeros(n, n, n), s.random(n, n, n)
     g, gn = [s.zeros(count) for _ in range(3)], s.cupy.zeros(1, "i4")
     s.timed("particles 1e6", lambda: s.lib.scatter(n, x, y, z, grid, count),
-            lambda: s.lib.r_scatter(n, gn, x, g[0], y, g[1], z, g[2], back, count), g)
+            "r_scatter", [n, gn, x, g[0], y, g[1], z, g[2], back], count)
     grid.fill(0)
     s.lib.scatter(n, x, y, z, grid, count)
     close("mass", grid.astype("f8").sum().reshape(1), np.array([float(count)]), 1e-5)
@@ -277,14 +269,11 @@ def decay(s: Systems) -> None:
     k, y, gy, gk = 1 + 99 * s.random(n), s.zeros(n), s.zeros(n) + 1, s.zeros(n)
     dual, out = s.zeros(n, 2), s.zeros(n, 2)
     dual[:, 0], dual[:, 1] = k, 1
-    s.timed("while loop 1e6", lambda: s.lib.decay(k, y, n),
-            lambda: s.lib.r_decay(k, gk, gy, n), [gk])
+    s.timed("while loop 1e6", lambda: s.lib.decay(k, y, n), "r_decay", [k, gk, gy], n)
     t = milliseconds(lambda: s.lib.d_decay(dual.ravel(), out.ravel(), n), s.sync)
     say(f"    forward mode: {t:.3f} ms")
-    gk.fill(0)
-    s.lib.r_decay(k, gk, gy, n)
     close("reverse against forward", gk, out[:, 1], 1e-3)
-    if s.quick:
+    if not s.peers:
         return
     import jax
     from jax import lax
@@ -311,16 +300,13 @@ def sphere(s: Systems) -> None:
     g = [s.zeros(1) for _ in range(4)]
     given = [z for pair in zip(at, g) for z in pair]
     s.timed("sphere 2048^2", lambda: s.lib.sphere(n, *at, image, n * n),
-            lambda: s.lib.r_sphere(n, gn, *given, gi, n * n), g)
-    if s.quick:
+            "r_sphere", [n, gn, *given, gi], n * n)
+    if not s.peers:
         return
     jnp = _jnp()
     f = formulas(jnp)["sphere"]
     i, j = jnp.arange(n, dtype="f4")[:, None], jnp.arange(n, dtype="f4")[None, :]
     found = s.jax("sphere 2048^2", lambda *p: f(n, j, i, *p), [jnp.float32(v) for v in at])
-    for q in g:
-        q.fill(0)
-    s.lib.r_sphere(n, gn, *given, gi, n * n)
     close("gradient against JAX's", np.array([float(q[0]) for q in g]),
           np.array([float(v) for v in found]), 1e-3)
 
@@ -332,6 +318,7 @@ def main() -> None:
     """Runs what was asked for."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--alone", action="store_true")
     parser.add_argument("--checks", action="store_true")
     parser.add_argument("--programs", type=int, default=120)
     parser.add_argument("--only", default="")
@@ -342,7 +329,7 @@ def main() -> None:
 
         run(say, given.programs)
     else:
-        s = Systems(given.quick)
+        s = Systems(given.quick, not given.alone)
         for case in CASES:
             if given.only in ("", case.__name__):
                 guarded(case, s)

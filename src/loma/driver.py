@@ -105,16 +105,24 @@ def derived(
 
 
 def kernels(
-    module: Module, *, strict: bool = False, aliased: bool = False, summed: bool = True
+    module: Module,
+    *,
+    strict: bool = False,
+    aliased: bool = False,
+    summed: bool = True,
+    owning: bool = False,
 ) -> list[Kernel]:
     """The kernels of a module for devices.
 
     `aliased`: their arguments may be the same memory. `summed`: the device can add up what the
-    threads of a group have.
+    threads of a group have. `owning`: kernels are told which arrays hold nothing yet.
     """
     chosen = [f for f in module.functions.values() if f.signature.simd and f.exported]
     return [
-        device.kernel(f, module, strict=strict, aliased=aliased, summed=summed) for f in chosen
+        device.kernel(
+            f, module, strict=strict, aliased=aliased, summed=summed, owning=owning
+        )
+        for f in chosen
     ]
 
 

@@ -78,19 +78,71 @@ LOMA_FUNCTION void loma_add_{kind}({type} *place, {type} x)
 }
 """
 
-ADD_REAL: Final = r"""
-/* Where all active threads of a warp add to one place, one of them does it for all. */
-LOMA_FUNCTION void loma_add_{kind}({type} *place, {type} x)
+POOL: Final = r"""
+/* What the threads of a block add to memory that they only add to is collected by place, in double
+   precision, and reaches memory once, when the block has done its work: so many threads can add to
+   one place. A key is an address, plus one where doubles lie there. */
+#define LOMA_PLACES 256
+static __shared__ unsigned long long loma_keys[LOMA_PLACES];
+static __shared__ double loma_sums[LOMA_PLACES];
+
+LOMA_FUNCTION void loma_pool_begin()
 {
-    const unsigned active = __activemask();
-    const uint64_t here = (uint64_t)place;
-    if (active != 0xffffffffu || !__all_sync(active, here == __shfl_sync(active, here, 0))) {
+    for (int i = threadIdx.x; i < LOMA_PLACES; i += blockDim.x) {
+        loma_keys[i] = 0;
+        loma_sums[i] = 0;
+    }
+    __syncthreads();
+}
+
+LOMA_FUNCTION bool loma_collect(unsigned long long key, double x)
+{
+    unsigned place = (unsigned)(key >> 2) + 61 * (unsigned)(key >> 10);
+    for (int tries = 0; tries < 2; ++tries, place += 97) {
+        unsigned long long *found = &loma_keys[place % LOMA_PLACES];
+        unsigned long long there = *(volatile unsigned long long *)found;
+        if (there == 0)
+            there = atomicCAS(found, 0ULL, key);
+        if (there == 0 || there == key) {
+            atomicAdd(&loma_sums[place % LOMA_PLACES], x);
+            return true;
+        }
+    }
+    return false;
+}
+
+LOMA_FUNCTION void loma_pool_end()
+{
+    __syncthreads();
+    for (int i = threadIdx.x; i < LOMA_PLACES; i += blockDim.x) {
+        const unsigned long long key = loma_keys[i];
+        if (key % 2)
+            atomicAdd((double *)(key - 1), loma_sums[i]);
+        else if (key)
+            atomicAdd((float *)key, (float)loma_sums[i]);
+    }
+}
+"""
+
+POOLED: Final = r"""
+/* Where the threads of a warp that are here add to one place, one of them does it for all. */
+LOMA_FUNCTION void loma_pool_{kind}({type} *place, {type} x)
+{
+    const unsigned active = __activemask(), first = __ffs(active) - 1;
+    const unsigned long long here = (unsigned long long)place;
+    if (!__all_sync(active, here == __shfl_sync(active, here, first))) {
         atomicAdd(place, x);
         return;
     }
-    for (int apart = 16; apart > 0; apart /= 2)
-        x += __shfl_down_sync(active, x, apart);
-    if (threadIdx.x % 32 == 0)
+    if (active == 0xffffffffu) {
+        for (int apart = 16; apart > 0; apart /= 2)
+            x += __shfl_down_sync(active, x, apart);
+    } else {
+        const {type} own = x;
+        for (unsigned others = active & (active - 1); others; others &= others - 1)
+            x += __shfl_sync(active, own, __ffs(others) - 1);
+    }
+    if (threadIdx.x % 32 == first && !loma_collect(here{mark}, x))
         atomicAdd(place, x);
 }
 """
@@ -122,13 +174,20 @@ def _add(t: Scalar) -> str:
     cast, convert = ("", "")
     if t is Scalar.I64:
         cast, convert = "(unsigned long long *)", "(unsigned long long)"
-    text = ADD_REAL if t.is_float else ADD
-    text = text.replace("{kind}", t.value).replace("{type}", SCALARS[t])
+    text = ADD.replace("{kind}", t.value).replace("{type}", SCALARS[t])
     return text.replace("{cast}", cast).replace("{convert}", convert)
 
 
 def _add_all(t: Scalar) -> str:
     return ADD_ALL.replace("{kind}", t.value).replace("{type}", SCALARS[t])
+
+
+def _pool(types: set[Scalar]) -> str:
+    texts = [POOL]
+    for t in sorted(types, key=lambda t: t.value):
+        text = POOLED.replace("{kind}", t.value).replace("{type}", SCALARS[t])
+        texts.append(text.replace("{mark}", " + 1" if t is Scalar.F64 else ""))
+    return "".join(texts)
 
 
 def _entry(e: Entry) -> list[str]:
@@ -149,6 +208,7 @@ def _entry(e: Entry) -> list[str]:
             f"{INDENT}_heap + _lane * _size, 0, 0, _size, _error, false",
             "};",
         ]
+    body += ["loma_pool_begin();"] if e.pools else []
     body += [f"{SCALARS[t]} {name} = 0;" for t, name, _ in e.sums]
     body += [
         "for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;",
@@ -157,6 +217,7 @@ def _entry(e: Entry) -> list[str]:
         "}",
     ]
     body += [f"loma_add_all_{t.value}({place}, {name});" for t, name, place in e.sums]
+    body += ["loma_pool_end();"] if e.pools else []
     head = f'extern "C" __global__ void {e.name}({", ".join(parameters)})'
     return [head, "{", *(INDENT + x for x in body), "}"]
 
@@ -170,4 +231,5 @@ TARGET: Final = DeviceDialect(
     add_all=_add_all,
     entry=_entry,
     pointers=True,
+    pool=_pool,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ctypes
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any, Final, TypeAlias
 
@@ -21,6 +21,8 @@ GROUP: Final = 256
 SMALL: Final = 64
 BUSY: Final = 8
 """Blocks for each multiprocessor."""
+MAPPED: Final = 3
+"""Flags of memory of the host that every context can use, and the GPU can write."""
 ALIGNED: Final = 16
 """Bytes: no argument needs more."""
 INSTALL: Final = "pip install 'loma-lang[cuda]'"
@@ -97,9 +99,42 @@ class Memory:
         self.address = address
         self.size = size
 
-    def __del__(self) -> None:
-        if self.address:
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        if self.address and not ending():
             _driver().cuMemFree(self.address)
+
+
+class Flag:
+    """A number in memory of the host that the GPU can write."""
+
+    __slots__ = ("_context", "_host", "_number", "address")
+
+    def __init__(self, context: Handle) -> None:
+        d = _driver()
+        self._context = context
+        self._host = int(_done(d.cuMemHostAlloc(4, MAPPED)))
+        self._number = ctypes.c_int32.from_address(self._host)
+        self._number.value = 0
+        self.address = int(_done(d.cuMemHostGetDevicePointer(self._host, 0)))
+
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        if hasattr(self, "address") and not ending():
+            _driver().cuMemFreeHost(self._host)
+
+    @property
+    def value(self) -> int:
+        """The number."""
+        return self._number.value
+
+    @value.setter
+    def value(self, number: int) -> None:
+        self._number.value = number
+
+    def wait(self) -> None:
+        """Waits until the GPU has done all its work."""
+        d = _driver()
+        _done(d.cuCtxSetCurrent(self._context))
+        _done(d.cuCtxSynchronize())
 
 
 class CudaDevice:
@@ -123,6 +158,7 @@ class CudaDevice:
             d.cuModuleLoadData(compiled(text.source, f"sm_{major}{minor}", strict))
         )
         self._frames: dict[str, Frame] = {}
+        self.flag = Flag(self._context)
         self._start = _launcher()
 
     def _attribute(self, which: Handle) -> int:
@@ -160,6 +196,11 @@ class CudaDevice:
         if size := min(copy.size, buffer.size):
             d = _driver()
             _done(d.cuMemcpyDtoDAsync(buffer.address, copy.address, size, self._stream))
+
+    def clear(self, buffer: Buffer, start: int) -> None:
+        """Fills memory from a byte on with zeros."""
+        size = buffer.size - start
+        _done(_driver().cuMemsetD8Async(buffer.address + start, 0, size, self._stream))
 
     def write_error(self, buffer: Buffer, value: int) -> None:
         """Sets an error number."""

@@ -14,7 +14,7 @@ from loma.backends.cfamily_facts import facts
 from loma.backends.cfamily_statements import Program
 from loma.backends.device_function import Stop, Stops, ThreadPrinter
 from loma.diagnostics import CompileError
-from loma.ir.kernel import Kernel
+from loma.ir.kernel import Kernel, element
 from loma.ir.layout import INDENT, Line, wrapped
 from loma.ir.names import Names
 from loma.ir.nodes import Alloc, Call, Function, Module, Print, Var
@@ -33,7 +33,8 @@ class DeviceDialect:
     to memory and that add up what the threads of a group have, for one float type. `pointers`:
     whether memory of the device may hold pointers. `doubles` and `entry` print a declaration that
     programs with doubles need, and the entry of a kernel; `printer` prints the thread,
-    `adapted` makes the common runtime one of this language.
+    `adapted` makes the common runtime one of this language. `pool`, if there is one, is the text of
+    functions with which a group collects what its threads add to memory that they only add to.
     """
 
     dialect: Dialect
@@ -46,6 +47,7 @@ class DeviceDialect:
     pointers: bool
     printer: type[ThreadPrinter] = ThreadPrinter
     adapted: Callable[[str], str] = str
+    pool: Callable[[set[Scalar]], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Entry:
     """What an entry is made of.
 
     `context`: whether the thread function takes one. `index` names the thread. `sums`: type, name
-    of the variable, and the address of the place that is added to.
+    of the variable, and the address of the place that is added to. `pools`: its groups collect what
+    their threads add.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Entry:
     index: str
     context: bool
     sums: list[tuple[Scalar, str, str]]
+    pools: bool
 
 
 def round_of(e: Entry) -> list[str]:
@@ -94,8 +98,10 @@ class KernelFacts:
     """What a host must know of a kernel to launch it.
 
     `entry` is its name. `context`: it takes memory for tapes and local arrays, and can stop itself;
-    `tape` and `heap`: it uses such memory. `sums`: for so many places it adds up what threads have.
-    `writes` are the positions of the arguments that it writes.
+    `tape` and `heap`: it uses such memory. `sums`: for so many places it adds up what threads have
+    (one more if its groups collect other additions).
+    `writes` are the positions of the arguments that it writes, `added` of those that it only adds
+    to, and `owned` of arrays whose element i is thread i's, with the bytes of an element.
     """
 
     entry: str
@@ -104,6 +110,8 @@ class KernelFacts:
     heap: bool
     sums: int
     writes: frozenset[int]
+    added: frozenset[int] = frozenset()
+    owned: tuple[tuple[int, int], ...] = ()
 
 
 def device_text(
@@ -187,8 +195,10 @@ class _Unit:
 
     def text(self) -> DeviceText:
         """The program."""
-        printer = self._target.printer
-        printers = {k.name: printer(k, self._program, self._stops) for k in self._kernels}
+        printer, pools = self._target.printer, self._target.pool is not None
+        printers = {
+            k.name: printer(k, self._program, self._stops, pools=pools) for k in self._kernels
+        }
         body = "\n".join(self._kernel(k, printers[k.name]) for k in self._kernels)
         structs = [self._struct(s.name) for s in sorted_structs(self._module)]
         runtime = self._runtime(body)
@@ -213,8 +223,10 @@ class _Unit:
             k.thread.name in self._facts.context,
             any(isinstance(v.content, TapeType) for v in locals_),
             bool(growable) or any(v in self._facts.heap for v in locals_),
-            len(k.sums),
+            len(k.sums) + printer.pooled,
             printer.written,
+            printer.positions(k.added),
+            tuple((k.thread.params.index(v), element(v).bytes) for v in k.owned),
         )
 
     def _struct(self, name: str) -> str:
@@ -251,15 +263,20 @@ class _Unit:
             given.insert(0, "&ctx")
         call = f"{self._program.called[k.name]}({', '.join(given)});"
         index = printer.name_of(k.thread.params[len(k.thread.params) - len(sums) - 2])
-        return Entry(self._entries[k.name], printer.entry_parameters, call, index, context, sums)
+        pools = printer.pooled
+        name = self._entries[k.name]
+        return Entry(name, printer.entry_parameters, call, index, context, sums, pools)
 
     def _runtime(self, body: str) -> str:
         target, add = self._target, []
         real = [t for t in (Scalar.F32, Scalar.F64) if f"loma_add_all_{t.value}(" in body]
+        pooled = {t for t in Scalar if f"loma_pool_{t.value}(" in body}
         for t in Scalar:
             if f"loma_add_{t.value}(" in body or t in real:
                 add.append(target.add(t))
         add += [target.add_all(t) for t in real]
+        if target.pool is not None and pooled:
+            add.append(target.pool(pooled))
         parts = [*add, *_conversions(body)]
         if "loma_context" in body:
             parts.append(R.MEMORY)

@@ -8,6 +8,7 @@ up, the thread stops, and the host runs the kernel again with more.
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from loma.backends.cfamily import Root
@@ -49,8 +50,12 @@ class Stops:
 class ThreadPrinter(FunctionPrinter):
     """Prints the function of one thread."""
 
-    def __init__(self, kernel: Kernel, program: Program, stops: Stops) -> None:
+    def __init__(
+        self, kernel: Kernel, program: Program, stops: Stops, *, pools: bool = False
+    ) -> None:
         self.kernel = kernel
+        self._pools = pools
+        self.pooled = False
         self._stops = stops
         self._loops = 0
         self._leaves = 0
@@ -90,8 +95,12 @@ class ThreadPrinter(FunctionPrinter):
     @property
     def written(self) -> frozenset[int]:
         """The positions of the kernel's parameters that its threads write."""
-        given = self.kernel.thread.params[: len(self.kernel.thread.params) - len(self._own)]
-        return frozenset(i for i, p in enumerate(given) if p in self._written)
+        return self.positions(self._written)
+
+    def positions(self, roots: AbstractSet[Var]) -> frozenset[int]:
+        """The positions of these parameters of the kernel."""
+        params = enumerate(self.kernel.thread.params)
+        return frozenset(i for i, p in params if p in roots - self._own)
 
     def name_of(self, parameter: Var) -> str:
         """The name of a parameter."""
@@ -111,8 +120,13 @@ class ThreadPrinter(FunctionPrinter):
     def _simple(self, s: T.Stmt) -> str:
         match s:
             case T.Add(place, value) if place.root in self._given or place.crossed:
-                kind = T.scalar_type(value).value
-                return f"loma_add_{kind}({self._show.address(place)}, {self._show.of(value)});"
+                kind = T.scalar_type(value)
+                pooled = self._pools and kind.is_float and place.root in self.kernel.shared
+                pooled = pooled and not place.crossed
+                self.pooled |= pooled
+                adds = "pool" if pooled else "add"
+                given = f"{self._show.address(place)}, {self._show.of(value)}"
+                return f"loma_{adds}_{kind.value}({given});"
             case _:
                 return super()._simple(s)
 

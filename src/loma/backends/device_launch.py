@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
 from loma.backends.device import DeviceText, KernelFacts
 from loma.diagnostics import RunError
@@ -26,10 +26,21 @@ SHARE: Final = 4
 """Threads may take one part in so many of the device's memory."""
 MORE: Final = 4
 """Times as many groups start as keep the device busy, if threads may differ in what they do."""
+LARGEST: Final = (1 << 31) - 1
 SPARE: Final = 1 << 26
 """Bytes that are kept for the next call even if that needs far less."""
 
 Buffer: TypeAlias = Any  # memory of a device, as the device's library represents it
+
+
+class Flag(Protocol):
+    """A number that the device sets and the host reads; as an argument it is memory."""
+
+    value: int
+
+    def wait(self) -> None:
+        """Waits until the device has done all its work."""
+        ...
 
 
 class Device(Protocol):
@@ -49,12 +60,21 @@ class Device(Protocol):
         """Bytes of memory that threads may share; what it is must not take long to find out."""
         ...
 
+    @property
+    def flag(self) -> Flag | None:
+        """A place for an error number that the host sees without waiting, if there is one."""
+        ...
+
     def allocate(self, size: int) -> Buffer:
         """Fresh memory; raises MemoryError where there is none."""
         ...
 
     def restore(self, buffer: Buffer, copy: Buffer) -> None:
         """Copies as much as the smaller of the two has into `buffer`."""
+        ...
+
+    def clear(self, buffer: Buffer, start: int) -> None:
+        """Fills memory from a byte on with zeros."""
         ...
 
     def write_error(self, buffer: Buffer, value: int) -> None:
@@ -93,7 +113,16 @@ class Scalar:
 Argument: TypeAlias = Scalar | Buffer
 
 
-@dataclass(slots=True)
+def owned_arguments(
+    kernel: KernelFacts, arguments: Sequence[Argument], fresh: bool
+) -> list[Scalar]:
+    """What a kernel is told of arrays whose element i is thread i's."""
+    given: Sequence[Any] = arguments
+    counts = [min(given[i].size // size, LARGEST) for i, size in kernel.owned]
+    return [Scalar(int(fresh), "i"), *(Scalar(n, "i") for n in counts)]
+
+
+@dataclass(slots=True, eq=False)
 class Launcher:
     """The kernels of one program on one device; remembers how much memory they needed, and keeps
     the memory of the last call for the next. `lock` is held during a call."""
@@ -106,26 +135,74 @@ class Launcher:
     kept: dict[str, tuple[int, Buffer]] = field(default_factory=dict)
     lock: AbstractContextManager[Any] = field(default_factory=RLock)
 
-    def run(self, name: str, arguments: Sequence[Argument], threads: int) -> None:
-        """Runs a kernel; raises RunError where a thread stops itself."""
+    def run(
+        self, name: str, arguments: Sequence[Argument], threads: int, fresh: bool = False
+    ) -> None:
+        """Runs a kernel; raises RunError where a thread stops itself. If `fresh`, what the kernel
+        only adds to begins with zeros, whatever is there."""
+        self.raise_noted()
+        kernel = self.text.kernels[name]
+        if fresh:
+            self._clear(kernel, arguments, max(threads, 0))
         if threads <= 0:
             return
-        kernel = self.text.kernels[name]
         group = self.device.group(threads)
         needed = -(-threads // group)
-        count = Scalar(threads, "i")
+        given: list[Argument] = [*arguments]
+        if kernel.owned:
+            given += owned_arguments(kernel, arguments, fresh)
+        given.append(Scalar(threads, "i"))
+        groups = min(needed, self.device.groups * (1 if kernel.sums else MORE))
+        flag = self.device.flag
         if not kernel.context:
-            groups = min(needed, self.device.groups * (1 if kernel.sums else MORE))
-            self.device.launch(kernel.entry, groups, group, [*arguments, count])
+            self.device.launch(kernel.entry, groups, group, given)
+        elif flag is not None and not (kernel.tape or kernel.heap):
+            none = self._allocate("tape", 4), Scalar(1, "I"), self._allocate("heap", 16)
+            self.device.launch(kernel.entry, groups, group, [*given, *none, Scalar(16, "Q"), flag])
+        else:
+            self._repeated(name, kernel, arguments, given, threads)
+
+    def raise_noted(self, wait: bool = False) -> None:
+        """Raises the error that a thread of an earlier call has met, if one has; with `wait`, all
+        calls have ended before."""
+        flag = self.device.flag
+        if flag is None:
             return
+        if wait or flag.value:
+            flag.wait()
+        number, flag.value = flag.value, 0
+        if number:
+            self._raise(number)
+
+    def _raise(self, number: int) -> NoReturn:
+        stop = self.text.stops[number - 1]
+        raise RunError(stop.trap.name, stop.message, stop.file, stop.line)
+
+    def _repeated(
+        self,
+        name: str,
+        kernel: KernelFacts,
+        arguments: Sequence[Argument],
+        given: list[Argument],
+        threads: int,
+    ) -> None:
+        """Runs a kernel until its threads have enough memory."""
         copies = self._copies(kernel, arguments)
-        while (error := self._attempt(name, kernel, [*arguments, count], threads)) < 0:
+        while (error := self._attempt(name, kernel, given, threads)) < 0:
             for buffer, copy in copies:
                 self.device.restore(buffer, copy)
             self._grow(name, error)
         if error > 0:
-            stop = self.text.stops[error - 1]
-            raise RunError(stop.trap.name, stop.message, stop.file, stop.line)
+            self._raise(error)
+
+    def _clear(self, kernel: KernelFacts, arguments: Sequence[Argument], threads: int) -> None:
+        """Fills with zeros what a kernel only adds to, but not what its threads store."""
+        stored = {position: threads * size for position, size in kernel.owned}
+        given: Sequence[Any] = arguments
+        for position in sorted(kernel.added):
+            start = stored.get(position, 0)
+            if given[position].size > start:
+                self.device.clear(given[position], start)
 
     def _copies(
         self, kernel: KernelFacts, arguments: Sequence[Argument]

@@ -101,6 +101,7 @@ def _text(target: FlatDialect, module: Module, kernels: list[Kernel]) -> DeviceT
             False,
             0,
             printers[k.name].written,
+            printers[k.name].positions(k.added),
         )
         for k in kernels
     }

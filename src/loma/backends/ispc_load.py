@@ -59,6 +59,7 @@ class IspcDevice:
     """The CPU, with a program."""
 
     copies = False
+    flag = None
 
     def __init__(self, text: DeviceText, strict: bool) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -99,6 +100,10 @@ class IspcDevice:
     def restore(self, buffer: Memory, copy: Memory) -> None:
         """Copies as much as the smaller of the two has into `buffer`."""
         ctypes.memmove(buffer.address, copy.address, min(buffer.size, copy.size))
+
+    def clear(self, buffer: Memory, start: int) -> None:
+        """Fills memory from a byte on with zeros."""
+        ctypes.memset(buffer.address + start, 0, buffer.size - start)
 
     def write_error(self, buffer: Memory, value: int) -> None:
         """Sets an error number."""

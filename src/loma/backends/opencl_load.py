@@ -56,6 +56,7 @@ class OpenCLDevice:
     """A queue of an OpenCL device with a program."""
 
     copies = True
+    flag = None
 
     def __init__(self, queue: Handle, text: DeviceText, strict: bool) -> None:
         self._cl = _pyopencl()
@@ -101,6 +102,11 @@ class OpenCLDevice:
         """Copies as much as the smaller of the two has into `buffer`."""
         count = min(buffer.size, copy.size)
         self._cl.enqueue_copy(self._queue, buffer, copy, byte_count=count)
+
+    def clear(self, buffer: Buffer, start: int) -> None:
+        """Fills memory from a byte on with zeros."""
+        size = buffer.size - start
+        self._cl.enqueue_fill_buffer(self._queue, buffer, bytes(1), start, size)
 
     def write_error(self, buffer: Buffer, value: int) -> None:
         """Sets an error number."""

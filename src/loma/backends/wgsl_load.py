@@ -48,6 +48,7 @@ class WgpuDevice:
     """A WebGPU device with a program."""
 
     copies = True
+    flag = None
 
     def __init__(self, text: DeviceText) -> None:
         self._device = device()
@@ -97,6 +98,12 @@ class WgpuDevice:
         """Copies as much as the smaller of the two has into `buffer`."""
         encoder = self._device.create_command_encoder()
         encoder.copy_buffer_to_buffer(copy, 0, buffer, 0, min(copy.size, buffer.size))
+        self._device.queue.submit([encoder.finish()])
+
+    def clear(self, buffer: Buffer, start: int) -> None:
+        """Fills memory from a byte on with zeros."""
+        encoder = self._device.create_command_encoder()
+        encoder.clear_buffer(buffer, start)
         self._device.queue.submit([encoder.finish()])
 
     def write_error(self, buffer: Buffer, value: int) -> None:

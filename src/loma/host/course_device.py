@@ -39,12 +39,14 @@ Build: TypeAlias = Callable[[DeviceText, bool, Handle], Device]
 @dataclass(frozen=True, slots=True)
 class Target:
     """How kernels become text for a device, and the text a program there; `refusal` says why it
-    cannot run a kernel, `summed` whether a group of threads adds up what it has."""
+    cannot run a kernel, `summed` whether a group of threads adds up what it has, `owning` whether
+    kernels are told which arrays hold nothing yet."""
 
     text: Callable[[Module, list[Kernel], bool], DeviceText]
     refusal: Refusal
     build: Build
     summed: bool = True
+    owning: bool = False
 
 
 def _c_like(dialect: DeviceDialect, build: Build) -> Target:
@@ -81,7 +83,7 @@ def _wgsl(text: DeviceText, strict: bool, queue: Handle) -> Device:
 
 
 TARGETS: Final[dict[str, Target]] = {
-    "cuda": _c_like(cuda.TARGET, _cuda),
+    "cuda": replace(_c_like(cuda.TARGET, _cuda), owning=True),
     "opencl": _c_like(opencl.TARGET, _opencl),
     "ispc": replace(_c_like(ispc.TARGET, _ispc), refusal=ispc.refusal),
     "wgsl": _flat(wgsl.TARGET, _wgsl),
@@ -144,7 +146,9 @@ def kernel_text(module: Module, target: str, *, strict: bool = False, aliased: b
     if target == "slang":
         return slang_kernels(module).source
     made = TARGETS[target]
-    kernels = driver.kernels(module, strict=strict, aliased=aliased, summed=made.summed)
+    kernels = driver.kernels(
+        module, strict=strict, aliased=aliased, summed=made.summed, owning=made.owning
+    )
     return made.text(module, able_ones(kernels, module, made.refusal), strict).source
 
 
@@ -171,7 +175,11 @@ class _Programs:
     def _kernels(self, aliased: bool) -> list[Kernel]:
         """Those that the target can run; the others are noted with the reason."""
         found = driver.kernels(
-            self.module, strict=self.strict, aliased=aliased, summed=self.target.summed
+            self.module,
+            strict=self.strict,
+            aliased=aliased,
+            summed=self.target.summed,
+            owning=self.target.owning,
         )
         why = {k.name: self.target.refusal(k, self.module) for k in found}
         self.refused.update({name: reason for name, reason in why.items() if reason is not None})

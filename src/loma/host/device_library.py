@@ -126,6 +126,7 @@ class _Kernel:
         self._pointers = pointers
         self._structs = structs
         self._launcher = launcher
+        self._used: list[Launcher] = []
         self._arguments = signature.arguments
         self._by_value = [
             a.direction is Direction.IN and not isinstance(a.type, ArrayType)
@@ -145,6 +146,19 @@ class _Kernel:
 
     def __call__(self, *values: Value) -> None:
         """Runs the kernel; the last value is the number of threads."""
+        self._call(values, False)
+
+    def fresh(self, *values: Value) -> None:
+        """Runs the kernel as if what it only adds to, such as a gradient, held zeros: whatever is
+        there is overwritten, and need not be filled before."""
+        self._call(values, True)
+
+    def wait(self) -> None:
+        """Waits until all calls have ended; raises what a thread of one of them has met."""
+        for launcher in self._used:
+            launcher.raise_noted(wait=True)
+
+    def _call(self, values: tuple[Value, ...], fresh: bool) -> None:
         count = len(self._arguments)
         if len(values) != count + 1:
             raise ArgumentError(
@@ -156,9 +170,11 @@ class _Kernel:
             raise ArgumentError(f"{self.__name__}: the number of threads is {values[-1]!r}")
         launcher = self._launcher(False)
         with launcher.lock:
-            self._run(launcher, values, threads)
+            self._run(launcher, values, threads, fresh)
 
-    def _run(self, launcher: Launcher, values: tuple[Value, ...], threads: int) -> None:
+    def _run(
+        self, launcher: Launcher, values: tuple[Value, ...], threads: int, fresh: bool
+    ) -> None:
         device: Any = launcher.device
         device.begin()
         given = Given([], [])
@@ -174,7 +190,11 @@ class _Kernel:
             launcher = self._launcher(True)
             follower: Any = launcher.device
             follower.follow(device)
-        launcher.run(self.__name__, given.values, threads)
+        if launcher not in self._used:
+            self._used.append(launcher)
+        launcher.run(self.__name__, given.values, threads, fresh)
+        if given.back:
+            launcher.raise_noted(wait=True)
         for buffer, data in given.back:
             device.download(buffer, data)
 

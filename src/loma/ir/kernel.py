@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loma.ir.nodes import Function, Path, Var
-from loma.ir.types import Scalar
+from loma.ir.types import ArrayType, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,23 @@ class Sum:
 class Kernel:
     """A kernel for a device.
 
-    `thread` has the kernel's parameters up to the last, then the thread's index, the number of
-    threads, and a reference for each of `sums`, in order.
+    `thread` has the kernel's parameters up to the last; where there are `owned` ones, whether they
+    are fresh, and the number of elements of each; then the thread's index, the number of threads,
+    and a reference for each of `sums`, in order. Threads do nothing with what is `added` but add;
+    they may meet in what is `shared` of these. Of an array that is `owned`, element i is thread
+    i's.
     """
 
     name: str
     thread: Function
     sums: tuple[Sum, ...]
+    added: frozenset[Var] = frozenset()
+    shared: frozenset[Var] = frozenset()
+    owned: tuple[Var, ...] = ()
+
+
+def element(root: Var) -> Scalar:
+    """The type of the scalars in an array."""
+    assert isinstance(root.content, ArrayType)
+    assert isinstance(root.content.element, Scalar)
+    return root.content.element

@@ -26,6 +26,7 @@ from loma.ir.nodes import (
     Direction,
     Function,
     Load,
+    LoadRef,
     Module,
     Op,
     Operand,
@@ -34,12 +35,14 @@ from loma.ir.nodes import (
     Region,
     Signature,
     Store,
+    StoreRef,
     Var,
 )
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import walk
 from loma.ir.types import I32, Ref
-from loma.opt import inline, pipeline, unroll
+from loma.opt import checkpoint, inline, pipeline, promote, unroll
+from loma.opt.owned import Owned, owned, settled, totalled
 from loma.opt.rewrite import Rewriter, applied
 
 EVERYTHING: Final = 1_000_000
@@ -55,34 +58,52 @@ def kernel(
     strict: bool = False,
     aliased: bool = False,
     summed: bool = True,
+    owning: bool = False,
 ) -> Kernel:
-    """The kernel `f` (a function marked simd) for devices; without `summed`, additions to places
-    that threads share stay single."""
+    """The kernel `f` (a function marked simd) for devices.
+
+    Without `summed`, additions to places that threads share stay single, and loops keep what they
+    push (a device without 64-bit integers does not count segments). With `owning`, what
+    threads only add to elements of their own reaches memory in one step.
+    """
     assert f.signature.simd, f"{f.name} is no kernel"
     f = inline.inline_calls(f, module, EVERYTHING)
     f = pipeline.run(pipeline.STRICT if strict else pipeline.FINAL, f, module)
     f = pipeline.run((unroll.run, pipeline.simplify), f, module)
     if not aliased and not strict:
-        f = pipeline.run(pipeline.DISTINCT, replace(f, distinct=True), module)
+        segments = (checkpoint.run,) if summed else ()
+        f = pipeline.run((*pipeline.DISTINCT, *segments), replace(f, distinct=True), module)
     (threads,) = f.body.ops
     assert isinstance(threads, Parallel), "a kernel is one Parallel"
     alone = frozenset() if aliased else private(f)
-    sums = _sums(f, threads, alone) if summed else {}
-    thread = _thread(f, threads, alone, sums)
-    return Kernel(f.name, pipeline.simplify(thread, module), tuple(sums))
+    added = _added(f, threads)
+    shared = added - alone
+    arrays = owned(threads.body, added & alone) if owning and not strict else []
+    sums = _sums(threads, shared) if summed else {}
+    thread = _thread(f, replace(threads, body=totalled(threads.body, arrays)), alone, sums, arrays)
+    thread = pipeline.run((promote.run, pipeline.simplify), thread, module)
+    kept = tuple(o.root for o in arrays)
+    return Kernel(f.name, thread, tuple(sums), added, shared, kept)
 
 
-def _sums(f: Function, threads: Parallel, alone: frozenset[Var]) -> dict[Sum, list[Accum]]:
-    """The additions to places that do not depend on the thread and are only added to."""
+def _added(f: Function, threads: Parallel) -> frozenset[Var]:
+    """The parameters that threads do nothing with but add."""
     base = bases(f.body)
-    params = set(f.params) - alone
+    adds = {base.get(op.root, op.root) for op in walk(threads.body) if isinstance(op, Accum)}
     others = {
-        base.get(op.root, op.root) for op in walk(threads.body) if isinstance(op, Load | Store)
+        base.get(op.root, op.root)
+        for op in walk(threads.body)
+        if isinstance(op, Load | Store | LoadRef | StoreRef)
     }
+    return frozenset(f.params) & (adds - others)
+
+
+def _sums(threads: Parallel, shared: frozenset[Var]) -> dict[Sum, list[Accum]]:
+    """The additions to places that do not depend on the thread."""
     found: dict[Sum, list[Accum]] = {}
     for op in walk(threads.body):
         match op:
-            case Accum(root, path) if root in params - others and _fixed(path):
+            case Accum(root, path) if root in shared and _fixed(path):
                 kind = type_of(op.value)
                 known = next((s for s in found if (s.root, s.path) == (root, path)), None)
                 if kind.is_float and (known is not None or len(found) < MOST):
@@ -97,22 +118,30 @@ def _fixed(path: Path) -> bool:
 
 
 def _thread(
-    f: Function, threads: Parallel, alone: frozenset[Var], sums: dict[Sum, list[Accum]]
+    f: Function,
+    threads: Parallel,
+    alone: frozenset[Var],
+    sums: dict[Sum, list[Accum]],
+    arrays: list[Owned],
 ) -> Function:
     (index,) = threads.body.args
     count = f.params[-1]
     totals = {s: Var(f"sum_{s.root.name}", Ref(s.type)) for s in sums}
     targets = {op: totals[s] for s, ops in sums.items() for op in ops}
     body = _Additions(bases(f.body), alone, targets).region(threads.body)
+    fresh = Var("fresh", I32)
+    given = (fresh, *(o.count for o in arrays)) if arrays else ()
+    body = settled(body, arrays, fresh, f.span) if arrays else body
     arguments = (
         *f.signature.arguments,
+        *(Argument(v.name, I32) for v in given),
         Argument(index.name, I32),
         Argument(count.name, I32),
         *(Argument(v.name, v.content, Direction.INOUT) for v in totals.values()),
     )
     return replace(
         f,
-        params=(*f.params[:-1], index, count, *totals.values()),
+        params=(*f.params[:-1], *given, index, count, *totals.values()),
         body=Region((), body.ops, ()),
         signature=Signature(arguments),
         exported=False,

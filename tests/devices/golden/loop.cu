@@ -29,19 +29,9 @@ typedef struct Ball {
     float speed;
 } Ball;
 
-/* Where all active threads of a warp add to one place, one of them does it for all. */
 LOMA_FUNCTION void loma_add_f32(float *place, float x)
 {
-    const unsigned active = __activemask();
-    const uint64_t here = (uint64_t)place;
-    if (active != 0xffffffffu || !__all_sync(active, here == __shfl_sync(active, here, 0))) {
-        atomicAdd(place, x);
-        return;
-    }
-    for (int apart = 16; apart > 0; apart /= 2)
-        x += __shfl_down_sync(active, x, apart);
-    if (threadIdx.x % 32 == 0)
-        atomicAdd(place, x);
+    atomicAdd(place, x);
 }
 
 /* Adds what all threads of a block have to one place: one atomic addition for each block. */
@@ -189,54 +179,85 @@ extern "C" __global__ void
 
 LOMA_FUNCTION void r_drop_thread(loma_context *ctx, Ball ball, Ball *adj_ball,
         const float *restrict drag, float *restrict adj_drag, int32_t steps, int32_t *adj_steps,
-        const float *restrict adj_y, int32_t thread, int32_t _threads, float *sum_adj_ball,
-        float *sum_adj_ball_1)
+        const float *restrict adj_y, int32_t fresh, int32_t count_adj_drag, int32_t thread,
+        int32_t _threads, float *sum_adj_ball, float *sum_adj_ball_1)
 {
+    bool t = thread < count_adj_drag;
+    float old;
+    if (t && fresh == 0) {
+        old = adj_drag[thread];
+    } else {
+        old = 0.0f;
+    }
     loma_tape tape = {};
+    float kept_0[32] = {};
     float b_speed = ball.speed;
     float b_height = ball.height;
     int64_t trips = 0;
+    int32_t left = 0;
     while (b_height > 0.0f && steps > 0) {
-        float t = b_speed * (1.0f - drag[thread]) - 0.1f;
+        bool t_1 = left == 0;
+        float t_2 = b_speed * (1.0f - drag[thread]) - 0.1f;
         steps = steps - 1;
-        if (!loma_push_f32(ctx, &tape, b_speed))
-            break;
+        if (t_1) {
+            if (!loma_push_f32(ctx, &tape, b_speed))
+                break;
+        }
         trips = trips + 1;
-        b_speed = t;
-        b_height = b_height + t * (1.0f + 0.01f * t);
+        b_speed = t_2;
+        b_height = b_height + t_2 * (1.0f + 0.01f * t_2);
+        left = t_1 ? 31 : left - 1;
     }
     if (ctx->stopped)
         return;
     float adj = adj_y[thread];
+    bool t_1 = trips > 0;
+    int64_t t_2 = t_1 ? trips : 0;
+    int64_t t_3 = (t_2 + 31) / 32;
     float adj_b_speed = 0.0f;
     float sum_adj_drag = 0.0f;
-    for (int64_t k = 0; k < trips; ++k) {
+    for (int64_t segment = 0; segment < t_3; ++segment) {
+        int64_t t_4 = t_2 - (t_3 - 1 - segment) * 32;
+        int64_t t_5 = t_4 < 32 ? t_4 : 32;
         float b_speed_1;
         b_speed_1 = loma_pop_f32(ctx, &tape, 1);
         if (ctx->stopped)
             break;
-        float t = 1.0f - drag[thread];
-        float t_1 = b_speed_1 * t - 0.1f;
-        float adj_t = adj_b_speed + (1.0f + 0.01f * t_1) * adj;
-        adj_t = adj_t + 0.01f * (t_1 * adj);
-        sum_adj_drag = sum_adj_drag - b_speed_1 * adj_t;
-        adj_b_speed = t * adj_t;
+        for (int64_t k = 0; k < t_5; ++k) {
+            kept_0[k] = b_speed_1;
+            b_speed_1 = b_speed_1 * (1.0f - drag[thread]) - 0.1f;
+        }
+        for (int64_t k_1 = 0, k = t_5 - 1; k_1 < t_5; ++k_1, --k) {
+            float b_speed_2 = kept_0[k];
+            float t_6 = 1.0f - drag[thread];
+            float t_7 = b_speed_2 * t_6 - 0.1f;
+            float adj_t = adj_b_speed + (1.0f + 0.01f * t_7) * adj;
+            adj_t = adj_t + 0.01f * (t_7 * adj);
+            sum_adj_drag = sum_adj_drag - b_speed_2 * adj_t;
+            adj_b_speed = t_6 * adj_t;
+        }
     }
     if (ctx->stopped)
         return;
-    if (trips > 0) {
-        float sum = adj_drag[thread] + sum_adj_drag;
-        adj_drag[thread] = sum;
+    float own_adj_drag;
+    if (t_1) {
+        own_adj_drag = 0.0f + sum_adj_drag;
+    } else {
+        own_adj_drag = 0.0f;
     }
     *sum_adj_ball += adj_b_speed;
     *sum_adj_ball_1 += adj;
+    if (t && (fresh != 0 || own_adj_drag != 0.0f)) {
+        adj_drag[thread] = old + own_adj_drag;
+    }
     loma_drop(ctx, &tape);
 }
 
 extern "C" __global__ void
         r_drop(Ball ball, Ball *adj_ball, const float *restrict drag, float *restrict adj_drag,
-        int32_t steps, int32_t *adj_steps, const float *restrict adj_y, int32_t _threads,
-        uint32_t *_words, uint32_t _capacity, char *_heap, uint64_t _size, int32_t *_error)
+        int32_t steps, int32_t *adj_steps, const float *restrict adj_y, int32_t fresh,
+        int32_t count_adj_drag, int32_t _threads, uint32_t *_words, uint32_t _capacity, char *_heap,
+        uint64_t _size, int32_t *_error)
 {
     const uint64_t _lane = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x;
     loma_context ctx = {
@@ -250,8 +271,8 @@ extern "C" __global__ void
         const int32_t thread = (int32_t)_next;
         ctx.used = 0;
         ctx.filled = ctx.top = 0;
-        r_drop_thread(&ctx, ball, adj_ball, drag, adj_drag, steps, adj_steps, adj_y, thread,
-                _threads, &sum_adj_ball, &sum_adj_ball_1);
+        r_drop_thread(&ctx, ball, adj_ball, drag, adj_drag, steps, adj_steps, adj_y, fresh,
+                count_adj_drag, thread, _threads, &sum_adj_ball, &sum_adj_ball_1);
         if (ctx.stopped)
             break;
     }

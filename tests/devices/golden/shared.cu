@@ -29,19 +29,9 @@ typedef struct _dfloat {
     float dval;
 } _dfloat;
 
-/* Where all active threads of a warp add to one place, one of them does it for all. */
 LOMA_FUNCTION void loma_add_f32(float *place, float x)
 {
-    const unsigned active = __activemask();
-    const uint64_t here = (uint64_t)place;
-    if (active != 0xffffffffu || !__all_sync(active, here == __shfl_sync(active, here, 0))) {
-        atomicAdd(place, x);
-        return;
-    }
-    for (int apart = 16; apart > 0; apart /= 2)
-        x += __shfl_down_sync(active, x, apart);
-    if (threadIdx.x % 32 == 0)
-        atomicAdd(place, x);
+    atomicAdd(place, x);
 }
 
 /* Adds what all threads of a block have to one place: one atomic addition for each block. */
@@ -81,28 +71,38 @@ extern "C" __global__ void
 }
 
 LOMA_FUNCTION void r_line_thread(float a, float *adj_a, float b, float *adj_b,
-        const float *restrict x, float *restrict adj_x, const float *restrict adj_y, int32_t thread,
-        int32_t _threads, float *sum_adj_a, float *sum_adj_b)
+        const float *restrict x, float *restrict adj_x, const float *restrict adj_y, int32_t fresh,
+        int32_t count_adj_x, int32_t thread, int32_t _threads, float *sum_adj_a, float *sum_adj_b)
 {
+    bool t = thread < count_adj_x;
+    float old;
+    if (t && fresh == 0) {
+        old = adj_x[thread];
+    } else {
+        old = 0.0f;
+    }
     float x_1 = x[thread];
     float adj = adj_y[thread];
-    float sum = adj_x[thread] + cosf(x_1) * (a * adj);
-    adj_x[thread] = sum;
+    float own_adj_x = 0.0f + cosf(x_1) * (a * adj);
     *sum_adj_a += sinf(x_1) * adj;
     *sum_adj_b += adj;
+    if (t && (fresh != 0 || own_adj_x != 0.0f)) {
+        adj_x[thread] = old + own_adj_x;
+    }
 }
 
 extern "C" __global__ void
         r_line(float a, float *adj_a, float b, float *adj_b, const float *restrict x,
-        float *restrict adj_x, const float *restrict adj_y, int32_t _threads)
+        float *restrict adj_x, const float *restrict adj_y, int32_t fresh, int32_t count_adj_x,
+        int32_t _threads)
 {
     float sum_adj_a = 0;
     float sum_adj_b = 0;
     for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
             _next += gridDim.x * (int64_t)blockDim.x) {
         const int32_t thread = (int32_t)_next;
-        r_line_thread(a, adj_a, b, adj_b, x, adj_x, adj_y, thread, _threads, &sum_adj_a,
-                &sum_adj_b);
+        r_line_thread(a, adj_a, b, adj_b, x, adj_x, adj_y, fresh, count_adj_x, thread, _threads,
+                &sum_adj_a, &sum_adj_b);
     }
     loma_add_all_f32(adj_a, sum_adj_a);
     loma_add_all_f32(adj_b, sum_adj_b);

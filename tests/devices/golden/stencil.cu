@@ -24,18 +24,68 @@ typedef unsigned long long uint64_t;
 #define LOMA_FIRST(place, number) atomicCAS(place, 0, number)
 #define LOMA_ZERO(type) type()
 
-/* Where all active threads of a warp add to one place, one of them does it for all. */
-LOMA_FUNCTION void loma_add_f32(float *place, float x)
+/* What the threads of a block add to memory that they only add to is collected by place, in double
+   precision, and reaches memory once, when the block has done its work: so many threads can add to
+   one place. A key is an address, plus one where doubles lie there. */
+#define LOMA_PLACES 256
+static __shared__ unsigned long long loma_keys[LOMA_PLACES];
+static __shared__ double loma_sums[LOMA_PLACES];
+
+LOMA_FUNCTION void loma_pool_begin()
 {
-    const unsigned active = __activemask();
-    const uint64_t here = (uint64_t)place;
-    if (active != 0xffffffffu || !__all_sync(active, here == __shfl_sync(active, here, 0))) {
+    for (int i = threadIdx.x; i < LOMA_PLACES; i += blockDim.x) {
+        loma_keys[i] = 0;
+        loma_sums[i] = 0;
+    }
+    __syncthreads();
+}
+
+LOMA_FUNCTION bool loma_collect(unsigned long long key, double x)
+{
+    unsigned place = (unsigned)(key >> 2) + 61 * (unsigned)(key >> 10);
+    for (int tries = 0; tries < 2; ++tries, place += 97) {
+        unsigned long long *found = &loma_keys[place % LOMA_PLACES];
+        unsigned long long there = *(volatile unsigned long long *)found;
+        if (there == 0)
+            there = atomicCAS(found, 0ULL, key);
+        if (there == 0 || there == key) {
+            atomicAdd(&loma_sums[place % LOMA_PLACES], x);
+            return true;
+        }
+    }
+    return false;
+}
+
+LOMA_FUNCTION void loma_pool_end()
+{
+    __syncthreads();
+    for (int i = threadIdx.x; i < LOMA_PLACES; i += blockDim.x) {
+        const unsigned long long key = loma_keys[i];
+        if (key % 2)
+            atomicAdd((double *)(key - 1), loma_sums[i]);
+        else if (key)
+            atomicAdd((float *)key, (float)loma_sums[i]);
+    }
+}
+
+/* Where the threads of a warp that are here add to one place, one of them does it for all. */
+LOMA_FUNCTION void loma_pool_f32(float *place, float x)
+{
+    const unsigned active = __activemask(), first = __ffs(active) - 1;
+    const unsigned long long here = (unsigned long long)place;
+    if (!__all_sync(active, here == __shfl_sync(active, here, first))) {
         atomicAdd(place, x);
         return;
     }
-    for (int apart = 16; apart > 0; apart /= 2)
-        x += __shfl_down_sync(active, x, apart);
-    if (threadIdx.x % 32 == 0)
+    if (active == 0xffffffffu) {
+        for (int apart = 16; apart > 0; apart /= 2)
+            x += __shfl_down_sync(active, x, apart);
+    } else {
+        const float own = x;
+        for (unsigned others = active & (active - 1); others; others &= others - 1)
+            x += __shfl_sync(active, own, __ffs(others) - 1);
+    }
+    if (threadIdx.x % 32 == first && !loma_collect(here, x))
         atomicAdd(place, x);
 }
 
@@ -65,9 +115,9 @@ LOMA_FUNCTION void r_smooth_thread(int32_t n, int32_t *adj_n, const float *restr
     int32_t t_2 = t ? thread - 1 : 0;
     if (t) {
         float adj = adj_y[thread];
-        loma_add_f32(&adj_x[t_1], adj);
-        loma_add_f32(&adj_x[thread], adj * -2.0f);
-        loma_add_f32(&adj_x[t_2], adj);
+        loma_pool_f32(&adj_x[t_1], adj);
+        loma_pool_f32(&adj_x[thread], adj * -2.0f);
+        loma_pool_f32(&adj_x[t_2], adj);
     }
 }
 
@@ -75,9 +125,11 @@ extern "C" __global__ void
         r_smooth(int32_t n, int32_t *adj_n, const float *restrict x, float *restrict adj_x,
         const float *restrict adj_y, int32_t _threads)
 {
+    loma_pool_begin();
     for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
             _next += gridDim.x * (int64_t)blockDim.x) {
         const int32_t thread = (int32_t)_next;
         r_smooth_thread(n, adj_n, x, adj_x, adj_y, thread, _threads);
     }
+    loma_pool_end();
 }

@@ -29,19 +29,9 @@ LOMA_FUNCTION void loma_add_i32(int32_t *place, int32_t x)
     atomicAdd(place, x);
 }
 
-/* Where all active threads of a warp add to one place, one of them does it for all. */
 LOMA_FUNCTION void loma_add_f32(float *place, float x)
 {
-    const unsigned active = __activemask();
-    const uint64_t here = (uint64_t)place;
-    if (active != 0xffffffffu || !__all_sync(active, here == __shfl_sync(active, here, 0))) {
-        atomicAdd(place, x);
-        return;
-    }
-    for (int apart = 16; apart > 0; apart /= 2)
-        x += __shfl_down_sync(active, x, apart);
-    if (threadIdx.x % 32 == 0)
-        atomicAdd(place, x);
+    atomicAdd(place, x);
 }
 
 /* Adds what all threads of a block have to one place: one atomic addition for each block. */

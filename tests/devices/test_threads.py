@@ -1,0 +1,129 @@
+"""What devices run as one thread does, over all threads, what the kernel does."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from random import Random
+from typing import Any
+
+import pytest
+from devices.door import KERNELS
+from devices.programs import PROGRAMS
+from devices.threads import fill, run_threads
+from properties.generator import FEATURES, generate
+from properties.inputs import Inputs, leaves, wrapped
+
+from loma import driver
+from loma.diagnostics import RunError, UserError
+from loma.frontend import load
+from loma.ir.interp import Interpreter
+from loma.ir.kernel import Kernel
+from loma.ir.nodes import Module
+from loma.ir.types import F64
+
+COUNT = int(os.environ.get("LOMA_PROGRAMS", "24"))
+FIRST = int(os.environ.get("LOMA_SEED", "1")) * 100_003
+
+
+def kernels(module: Module) -> dict[str, Kernel]:
+    return {k.name: k for k in driver.kernels(module, owning=True)}
+
+
+def outcome(run: Any, given: list[Any]) -> list[Any]:
+    """The operands after a run, or the error."""
+    try:
+        run(given)
+    except RunError as e:
+        return [e.code]
+    return given
+
+
+def compare(module: Module, kernel: Kernel, given: list[Any], threads: int) -> None:
+    """Both ways to run a kernel, on what is there."""
+    wanted = outcome(
+        lambda x: Interpreter(module).run(kernel.name, [*x, threads]), copy.deepcopy(given)
+    )
+    got = outcome(lambda x: run_threads(kernel, module, x, threads), copy.deepcopy(given))
+    same(got, wanted, kernel.name)
+
+
+def same(got: Any, wanted: Any, name: str) -> None:
+    """Whether data is the same, to rounding."""
+    for (path, a), (_, b) in zip(leaves(got), leaves(wanted), strict=True):
+        assert a == pytest.approx(b, rel=1e-9, abs=1e-9, nan_ok=True), (name, path)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_random_kernels(order: int) -> None:
+    checked, seed = 0, FIRST
+    while checked < COUNT:
+        program = generate(seed, order, 4, FEATURES | KERNELS)
+        seed += 1
+        try:
+            typed = load(program.text, f"seed {seed}", F64)
+            module = driver.core_module(program.text, f"seed {seed}", F64)
+        except UserError:
+            continue
+        made, inputs = kernels(module), Inputs(typed, Random(seed))
+        for entry in program.entries:
+            if not entry.simd:
+                continue
+            for name, modes in ((entry.name, ()), *entry.chains):
+                case = inputs.case(entry, name, modes)
+                given = wrapped(case, lambda x: [x])
+                compare(module, made[name], given, case.threads)
+                checked += 1
+
+
+def fresh_and_added(text: str, name: str, given: list[Any], threads: int) -> None:
+    """A kernel whose gradients hold nothing yet gives what it adds to zeros."""
+    module = driver.core_module(text, float_type=F64)
+    kernel = kernels(module)[name]
+    positions = {i for i, p in enumerate(kernel.thread.params) if p in kernel.added}
+    zeroed, filled = copy.deepcopy(given), copy.deepcopy(given)
+    for i in positions:
+        fill(zeroed[i], 0.0)
+        fill(filled[i], math.nan)
+    Interpreter(module).run(name, [*zeroed, threads])
+    run_threads(kernel, module, filled, threads, fresh=True)
+    same(filled, zeroed, name)
+    compare(module, kernel, given, threads)
+
+
+@pytest.mark.parametrize("threads", [0, 1, 5, 9])
+def test_what_a_thread_owns_is_stored(threads: int) -> None:
+    draw = Random(1)
+    x, gx, gy = ([draw.uniform(-1, 1) for _ in range(9)] for _ in range(3))
+    given = [2.0, [0.5], 1.0, [0.25], x, gx, gy]
+    fresh_and_added(PROGRAMS["shared"], "r_line", given, threads)
+
+
+GUARDED = """
+@simd
+def some(n : In[int], x : In[Array[float]], y : Out[Array[float]]):
+    i : int = thread_id()
+    if i < n:
+        if x[i] > 0.0:
+            y[i] = x[i] * x[i]
+        else:
+            y[i] = 3.0
+r_some = rev_diff(some)
+"""
+
+
+@pytest.mark.parametrize("n", [0, 1, 6, 7])
+def test_threads_without_an_element_store_nothing(n: int) -> None:
+    draw = Random(2)
+    x, gx, gy = ([draw.uniform(-1, 1) for _ in range(n)] for _ in range(3))
+    fresh_and_added(GUARDED, "r_some", [n, [0], x, gx, gy], 8)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 31, 32, 33, 64, 100])
+def test_segments_of_loops(steps: int) -> None:
+    draw = Random(3)
+    drag, gdrag, gy = ([draw.uniform(0, 0.01) for _ in range(4)] for _ in range(3))
+    ball, back = {"height": 50.0, "speed": 0.0}, {"height": 0.5, "speed": 0.25}
+    given = [ball, back, drag, gdrag, steps, [0], gy]
+    fresh_and_added(PROGRAMS["loop"], "r_drop", given, 4)
