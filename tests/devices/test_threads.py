@@ -20,7 +20,8 @@ from loma.diagnostics import RunError, UserError
 from loma.frontend import load
 from loma.ir.interp import Interpreter
 from loma.ir.kernel import Kernel
-from loma.ir.nodes import Module
+from loma.ir.nodes import For, Module
+from loma.ir.traverse import walk
 from loma.ir.types import F64
 
 COUNT = int(os.environ.get("LOMA_PROGRAMS", "24"))
@@ -127,3 +128,94 @@ def test_segments_of_loops(steps: int) -> None:
     ball, back = {"height": 50.0, "speed": 0.0}, {"height": 0.5, "speed": 0.25}
     given = [ball, back, drag, gdrag, steps, [0], gy]
     fresh_and_added(PROGRAMS["loop"], "r_drop", given, 4)
+
+
+PULLED = {
+    "smooth": (
+        PROGRAMS["stencil"],
+        "r_smooth",
+        lambda r, n: [n, [0], r(n), r(n), r(n)],
+    ),
+    "halo": (
+        """
+@simd
+def halo(x : In[Array[float]], y : Out[Array[float]]):
+    i : int = thread_id()
+    y[i] = x[i] * x[i + 1] + 3.0 * x[i + 2]
+r_halo = rev_diff(halo)
+""",
+        "r_halo",
+        lambda r, n: [r(n + 2), r(n + 2), r(n)],
+    ),
+    "row": (
+        """
+@simd
+def row(n : In[int], w : In[float], x : In[Array[float]], y : Out[Array[float]]):
+    t : int = thread_id()
+    i : int = t / n
+    j : int = t - i * n
+    if i > 0 and j > 0 and j < n - 1:
+        y[t] = x[t] * (x[t - 1] * w - x[t + 1]) + x[t - n] * x[t - n + 1] + x[(i - 1) * n + j - 1]
+    else:
+        y[t] = x[t] * x[t]
+r_row = rev_diff(row)
+""",
+        "r_row",
+        lambda r, n: [max(n // 3, 1), [0], 0.5, [0.25], r(2 * n), r(2 * n), r(n)],
+    ),
+    "pairs": (
+        """
+@simd
+def pairs(n : In[int], m : In[int], x : In[Array[float]], y : In[Array[float]],
+          e : Out[Array[float]]):
+    i : int = thread_id()
+    s : float = 0.0
+    for j in range(1, n):
+        if j != i:
+            s = s + y[j - 1] / (1.0 + (x[i] - x[j]) * (x[i] - x[j]))
+    for j in range(m):
+        s = s + sin(x[m - 1 - j]) * x[i]
+    e[i] = s
+r_pairs = rev_diff(pairs)
+""",
+        "r_pairs",
+        lambda r, n: [n, [0], max(n - 1, 0), [0], r(n + 1), r(n + 1), r(n + 1), r(n + 1), r(n)],
+    ),
+    "few": (
+        """
+@simd
+def few(n : In[int], c : In[Array[float]], x : In[Array[float]], y : Out[Array[float]]):
+    i : int = thread_id()
+    s : float = 0.0
+    for k in range(n):
+        s = s + c[k] * sin(k * x[i])
+    y[i] = s
+r_few = rev_diff(few)
+""",
+        "r_few",
+        lambda r, n: [2, [0], r(3), r(3), r(n), r(n), r(n)],
+    ),
+}
+"""Kernels whose threads fetch what others would bring them."""
+
+
+@pytest.mark.parametrize("name", PULLED)
+def test_fetched_is_brought(name: str) -> None:
+    text, kernel, make = PULLED[name]
+    draw = Random(4)
+
+    def random(n: int) -> list[float]:
+        return [draw.uniform(-1, 1) for _ in range(n)]
+
+    for n in [0, 1, 2, 3, 4, 7, 9, 12, 20, 40]:
+        fresh_and_added(text, kernel, make(random, n), n)
+
+
+@pytest.mark.parametrize("name", PULLED)
+def test_no_addition_is_left_where_there_is_an_owner(name: str) -> None:
+    text, kernel, _ = PULLED[name]
+    made = kernels(driver.core_module(text, float_type=F64))[kernel]
+    fetched = made.owned or any(
+        isinstance(op, For) and op.body.args[0].name == "other" for op in walk(made.thread.body)
+    )
+    assert fetched

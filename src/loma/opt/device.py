@@ -41,7 +41,7 @@ from loma.ir.nodes import (
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import walk
 from loma.ir.types import I32, Ref
-from loma.opt import checkpoint, inline, pipeline, promote, unroll
+from loma.opt import checkpoint, inline, pipeline, promote, pull, unroll
 from loma.opt.owned import Owned, owned, settled, totalled
 from loma.opt.rewrite import Rewriter, applied
 
@@ -79,8 +79,12 @@ def kernel(
     added = _added(f, threads)
     shared = added - alone
     arrays = owned(threads.body, added & alone) if owning and not strict else []
+    threads = replace(threads, body=totalled(threads.body, arrays))
+    if owning and f.distinct:
+        body, fetched = pull.run(f, threads, shared)
+        threads, arrays = replace(threads, body=body), [*arrays, *fetched]
     sums = _sums(threads, shared) if summed else {}
-    thread = _thread(f, replace(threads, body=totalled(threads.body, arrays)), alone, sums, arrays)
+    thread = _thread(f, threads, alone, sums, arrays)
     thread = pipeline.run((promote.run, pipeline.simplify), thread, module)
     kept = tuple(o.root for o in arrays)
     return Kernel(f.name, thread, tuple(sums), added, shared, kept)
