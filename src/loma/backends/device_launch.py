@@ -219,7 +219,7 @@ class Launcher:
         group = device.group(threads)
         words = self.words.setdefault(name, FIRST_WORDS) if kernel.tape else 1
         size = self.bytes.setdefault(name, FIRST_BYTES) if kernel.heap else 16
-        groups = min(-(-threads // group), device.groups)
+        groups = min(-(-threads // group), device.groups * (1 if kernel.sums else MORE))
         if kernel.tape or kernel.heap:
             groups = min(groups, self._fitting(name, group, 4 * words + size))
         lanes = groups * group
