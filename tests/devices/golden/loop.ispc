@@ -151,38 +151,56 @@ LOMA_FUNCTION void r_drop_thread(varying loma_context * uniform ctx, Ball ball,
         varying double * uniform sum_adj_ball, varying double * uniform sum_adj_ball_1)
 {
     loma_tape tape; memset(&tape, 0, sizeof(tape));
+    float kept_0[32]; memset(&kept_0, 0, sizeof(kept_0));
     float b_speed = ball.speed;
     float b_height = ball.height;
     int64_t trips = 0;
+    int32_t left = 0;
     while (b_height > 0.0f && steps > 0) {
-        float t = b_speed * (1.0f - drag[thread]) - 0.1f;
+        bool t = left == 0;
+        float t_1 = b_speed * (1.0f - drag[thread]) - 0.1f;
         steps = steps - 1;
-        if (!loma_push_f32(ctx, &tape, b_speed))
-            break;
+        if (t) {
+            if (!loma_push_f32(ctx, &tape, b_speed))
+                break;
+        }
         trips = trips + 1;
-        b_speed = t;
-        b_height = b_height + t * (1.0f + 0.01f * t);
+        b_speed = t_1;
+        b_height = b_height + t_1 * (1.0f + 0.01f * t_1);
+        left = t ? 31 : left - 1;
     }
     if (ctx->stopped)
         return;
     float adj = adj_y[thread];
+    bool t = trips > 0;
+    int64_t t_1 = t ? trips : 0;
+    int64_t t_2 = (t_1 + 31) / 32;
     float adj_b_speed = 0.0f;
     float sum_adj_drag = 0.0f;
-    for (int64_t k = 0; k < trips; ++k) {
+    for (int64_t segment = 0; segment < t_2; ++segment) {
+        int64_t t_3 = t_1 - (t_2 - 1 - segment) * 32;
+        int64_t t_4 = t_3 < 32 ? t_3 : 32;
         float b_speed_1;
         b_speed_1 = loma_pop_f32(ctx, &tape, 1);
         if (ctx->stopped)
             break;
-        float t = 1.0f - drag[thread];
-        float t_1 = b_speed_1 * t - 0.1f;
-        float adj_t = adj_b_speed + (1.0f + 0.01f * t_1) * adj;
-        adj_t = adj_t + 0.01f * (t_1 * adj);
-        sum_adj_drag = sum_adj_drag - b_speed_1 * adj_t;
-        adj_b_speed = t * adj_t;
+        for (int64_t k = 0; k < t_4; ++k) {
+            kept_0[k] = b_speed_1;
+            b_speed_1 = b_speed_1 * (1.0f - drag[thread]) - 0.1f;
+        }
+        for (int64_t k_1 = 0, k = t_4 - 1; k_1 < t_4; ++k_1, --k) {
+            float b_speed_2 = kept_0[k];
+            float t_5 = 1.0f - drag[thread];
+            float t_6 = b_speed_2 * t_5 - 0.1f;
+            float adj_t = adj_b_speed + (1.0f + 0.01f * t_6) * adj;
+            adj_t = adj_t + 0.01f * (t_6 * adj);
+            sum_adj_drag = sum_adj_drag - b_speed_2 * adj_t;
+            adj_b_speed = t_5 * adj_t;
+        }
     }
     if (ctx->stopped)
         return;
-    if (trips > 0) {
+    if (t) {
         float sum = adj_drag[thread] + sum_adj_drag;
         adj_drag[thread] = sum;
     }

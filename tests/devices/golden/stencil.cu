@@ -108,28 +108,59 @@ extern "C" __global__ void
 }
 
 LOMA_FUNCTION void r_smooth_thread(int32_t n, int32_t *adj_n, const float *restrict x,
-        float *restrict adj_x, const float *restrict adj_y, int32_t thread, int32_t _threads)
+        float *restrict adj_x, const float *restrict adj_y, int32_t fresh, int32_t count_adj_x,
+        int32_t thread, int32_t _threads)
 {
-    bool t = thread > 0 && thread < n - 1;
-    int32_t t_1 = t ? thread + 1 : 0;
-    int32_t t_2 = t ? thread - 1 : 0;
-    if (t) {
+    bool t = thread < count_adj_x;
+    float old;
+    if (t && fresh == 0) {
+        old = adj_x[thread];
+    } else {
+        old = 0.0f;
+    }
+    int32_t t_1 = n - 1;
+    bool t_2 = thread > 0 && thread < t_1;
+    int32_t t_3 = thread - 1;
+    int32_t t_4 = t_2 ? thread + 1 : 0;
+    int32_t t_5 = t_2 ? t_3 : 0;
+    float own_adj_x;
+    if (t_2) {
         float adj = adj_y[thread];
-        loma_pool_f32(&adj_x[t_1], adj);
-        loma_pool_f32(&adj_x[thread], adj * -2.0f);
-        loma_pool_f32(&adj_x[t_2], adj);
+        if (t_4 < 0 || t_4 >= _threads) {
+            loma_pool_f32(&adj_x[t_4], adj);
+        }
+        own_adj_x = 0.0f + adj * -2.0f;
+        if (t_5 < 0 || t_5 >= _threads) {
+            loma_pool_f32(&adj_x[t_5], adj);
+        }
+    } else {
+        own_adj_x = 0.0f;
+    }
+    if (t_3 >= 0 && t_3 < _threads) {
+        if (t_3 > 0 && t_3 < t_1) {
+            own_adj_x = own_adj_x + adj_y[t_3];
+        }
+    }
+    int32_t t_6 = thread - -1;
+    if (t_6 >= 0 && t_6 < _threads) {
+        if (t_6 > 0 && t_6 < t_1) {
+            own_adj_x = own_adj_x + adj_y[t_6];
+        }
+    }
+    if (t && (fresh != 0 || own_adj_x != 0.0f)) {
+        adj_x[thread] = old + own_adj_x;
     }
 }
 
 extern "C" __global__ void
         r_smooth(int32_t n, int32_t *adj_n, const float *restrict x, float *restrict adj_x,
-        const float *restrict adj_y, int32_t _threads)
+        const float *restrict adj_y, int32_t fresh, int32_t count_adj_x, int32_t _threads)
 {
     loma_pool_begin();
     for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
             _next += gridDim.x * (int64_t)blockDim.x) {
         const int32_t thread = (int32_t)_next;
-        r_smooth_thread(n, adj_n, x, adj_x, adj_y, thread, _threads);
+        r_smooth_thread(n, adj_n, x, adj_x, adj_y, fresh, count_adj_x, thread, _threads);
     }
     loma_pool_end();
 }
