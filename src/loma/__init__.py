@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from loma.diagnostics import CompileError, RunError, UserError
     from loma.host.check_rule import check_rule
     from loma.host.course import compile
+    from loma.host.decorators import function as function
+    from loma.host.decorators import kernel as kernel
     from loma.host.explaining import Explanation, explain
     from loma.host.function import Function, fwd_diff, rev_diff
-    from loma.host.function import function as function
-    from loma.host.function import kernel as kernel
     from loma.host.hunting import nan_hunt
     from loma.host.library import load
     from loma.host.names import (
@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         thread_id,
         trunc,
     )
+    from loma.host.pullbacks import vjp
     from loma.host.refusals import (
         ArgumentTypeError,
         ArgumentValueError,
@@ -94,7 +95,6 @@ if TYPE_CHECKING:
         jacobian,
         jvp,
         value_and_grad,
-        vjp,
     )
 
 __version__ = "0.1.0"
@@ -114,12 +114,14 @@ HOMES: Final = {
     "host.check_rule": ("check_rule",),
     "host.course": ("compile",),
     "diagnostics": ("CompileError", "RunError", "UserError"),
-    "host.function": ("Function", "function", "fwd_diff", "kernel", "rev_diff"),
+    "host.decorators": ("function", "kernel"),
+    "host.function": ("Function", "fwd_diff", "rev_diff"),
     "host.explaining": ("Explanation", "explain"),
     "host.hunting": ("nan_hunt",),
     "host.library": ("load",),
     "host.refusals": ("ArgumentTypeError", "ArgumentValueError", "CopyWarning", "LomaWarning"),
-    "host.transforms": ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
+    "host.pullbacks": ("vjp",),
+    "host.transforms": ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"),
 }
 
 

@@ -313,7 +313,7 @@ class Converter:
         """Zeros in the shape of a value."""
         match t:
             case Scalar():
-                return 0
+                return False if t is Scalar.BOOL else 0
             case StructType(name):
                 given = self.members(like, name, where)
                 return {m: self.zeros(mt, given[m], f"{where}.{m}")
@@ -335,7 +335,7 @@ class Converter:
         """Zeros of a type; `shape` is that of an array that has no size of its own."""
         match t:
             case Scalar():
-                return 0
+                return False if t is Scalar.BOOL else 0
             case StructType(name):
                 return {m: self.empty(mt, None, f"{where}.{m}")
                         for m, mt in self.structs[name].members}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections import namedtuple
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +18,7 @@ from loma.host.marshal import ctypes_structs, ctypes_type
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError
 from loma.host.shapes import Sizes
 from loma.host.stopped import raise_stopped
-from loma.host.values import Value, named_tuple, number_of
+from loma.host.values import Value, made_by, named_tuple, number_of
 from loma.ir.nodes import Argument, Direction
 from loma.ir.types import ArrayType, Scalar, StructType, Type
 
@@ -52,7 +51,7 @@ class Instance:
     description: Description
     code: Code
     classes: Mapping[str, type]
-    calls: int = 0
+    calls: list[int] = field(default_factory=lambda: [0, 0])
     keep: list[object] = field(default_factory=list)
     ops: dict[object, Any] = field(default_factory=dict)
     convert: Converter = field(init=False)
@@ -128,6 +127,7 @@ class Instance:
             x = values[a.name] if supplied else self.output(a, values, threads)
             made.append(self._operand(a, x, supplied, i in self.code.writes))
         self._check_overlap(made)
+        self._check_lengths(values, threads)
         return made
 
     def output(self, a: Argument, values: Given, threads: int | None) -> Value:
@@ -190,14 +190,14 @@ class Instance:
 
     def named(self, values: tuple[Value, ...]) -> Value:
         """Several results as a named tuple."""
-        return self._results(*values)
+        return self._results(values)
 
     @cached_property
     def _results(self) -> Value:
         s = self.description.signature
         names = [] if s.result is None else [RESULT]
         names += [a.name for a in s.arguments if a.direction is Direction.OUT]
-        return namedtuple(f"{self.name}_results", names)
+        return made_by(named_tuple(f"{self.name}_results", names), names)
 
     def _passed(self, o: Operand) -> Value:
         t = o.argument.type
@@ -236,6 +236,24 @@ class Instance:
         raise ArgumentValueError(
             f"`{self.name}` indexes inputs of different lengths by `thread_id()`: {shown}",
             f"write `{self.name}[n](...)`")
+
+    def _check_lengths(self, values: Given, threads: int | None) -> None:
+        """Refuses arrays to write to that are shorter than what tells their length."""
+        facts = self.description.facts
+        outputs = {a.name for a in self.description.signature.written
+                   if a.direction is Direction.OUT and isinstance(values.get(a.name), np.ndarray)}
+        for name in outputs.intersection(facts.threads if threads is None else ()):
+            count, found = self.thread_count(values, None), len(values[name])
+            if count is not None and found < count:
+                raise ArgumentValueError(
+                    f"`{self.name}`: argument `{name}` must have length {count}, one for each "
+                    f"thread, not {found}", f"write `{self.name}[n](...)`")
+        for name in outputs.intersection(facts.like):
+            other, shape = values.get(facts.like[name]), values[name].shape
+            if isinstance(other, np.ndarray) and other.ndim and other.shape != shape:
+                raise ArgumentValueError(
+                    f"`{self.name}`: argument `{name}` must have the shape {other.shape} of "
+                    f"argument `{facts.like[name]}`, not {shape}")
 
     def _check_overlap(self, operands: list[Operand]) -> None:
         """Refuses memory that is written and overlaps other memory, unless both are the same."""

@@ -14,12 +14,15 @@ import numpy as np
 
 from loma.backends.cache import Cache, key
 from loma.backends.llvm import identity, python_call
+from loma.backends.llvm.flat_object import load_flat
+from loma.backends.llvm.flat_shape import Counts, Dim
 from loma.backends.llvm.loaded import record_key
 from loma.backends.llvm.python_shape import Shape, Slot
 from loma.host.build import compiler_version
-from loma.host.call import Instance, one_dimensional
-from loma.ir.nodes import Direction
-from loma.ir.types import ArrayType, Scalar
+from loma.host.call import Instance
+from loma.host.interop.buffers import LEAD, Lengths
+from loma.ir.nodes import Argument, Direction
+from loma.ir.types import ArrayType, Scalar, Type
 
 FASTCALL: Final = 0x80
 
@@ -52,84 +55,99 @@ class Fast:
     keep: tuple[object, ...]
 
 
-def shape_of(f: Instance) -> Shape | None:
-    """What the calls of a function look like; None for functions that slower code calls."""
-    signature, facts = f.description.signature, f.description.facts
-    index = {a.name: i for i, a in enumerate(signature.arguments)}
+def shape_of(f: Instance, lead: bool = False) -> Shape | None:
+    """What the calls of a function look like; None for functions that slower code calls.
+
+    `lead`: the number of threads is the first argument.
+    """
+    signature = f.description.signature
     if signature.result is not None and not isinstance(signature.result, Scalar):
         return None
-    threads = [index[n] for n in facts.threads
-               if signature.arguments[index[n]].direction is not Direction.OUT
-               and one_dimensional(signature.arguments[index[n]].type)]
-    if signature.simd and not threads:
-        return None
-    groups = _groups(f, index)
-    slots = [_slot(f, i, index, groups, threads) for i in range(len(signature.arguments))]
+    lengths = Lengths(f, LEAD if lead else None, {})
+    slots = [_slot(f, i, lengths) for i in range(len(signature.arguments))]
     if any(s is None for s in slots):
         return None
-    equal = tuple(tuple(g) for g in [*groups.values(), *([threads] if signature.simd else [])])
-    return Shape(tuple(s for s in slots if s is not None), signature.result, f.traps,
-                 threads[0] if signature.simd else None, equal)
+    found = tuple(s for s in slots if s is not None)
+    threads = lengths.count() if signature.simd else None
+    told = {d for s in found if s.direction is not Direction.OUT and not s.hidden
+            for d in (s.tells, *(s.dims or ()))} | ({threads} if lead else set())
+    if signature.simd and threads not in told:
+        return None
+    limited = tuple(i for i, a in enumerate(signature.arguments) if a.shape)
+    makes = all(d in told for s in found for d in (s.dims or ()) if isinstance(d, Dim))
+    if any(s.hidden and s.tells not in told for s in found):
+        return None
+    return Shape(found, signature.result, f.traps, threads, lead, limited, makes)
 
 
-def _groups(f: Instance, index: dict[str, int]) -> dict[str, list[int]]:
-    """The arguments that share a named size, the one that is the size first."""
-    groups: dict[str, list[int]] = {}
-    for name, sizes in f.description.facts.sizes.items():
-        for size in sizes:
-            if size is not None:
-                groups.setdefault(size, []).append(index[name])
-    for size, members in groups.items():
-        if size in index and not f.description.signature.arguments[index[size]].hidden:
-            members.insert(0, index[size])
-    return groups
-
-
-def _slot(f: Instance, i: int, index: dict[str, int], groups: dict[str, list[int]],
-          threads: list[int]) -> Slot | None:
+def _slot(f: Instance, i: int, lengths: Lengths) -> Slot | None:
     """One argument, if it is a number or an array of numbers."""
     a = f.description.signature.arguments[i]
     if a.hidden:
-        told = [m for m in groups.get(a.name, ()) if m != i and f.description.signature.arguments[
-            m].direction is not Direction.OUT]
-        return Slot(Scalar.I32, a.direction, False, length=told[0], hidden=True) if told else None
-    if len(a.shape) > 1:
+        size = lengths.of(("", a.name), False)
+        return Slot(Scalar.I32, a.direction, hidden=True,
+                    tells=size) if isinstance(size, Dim) else None
+    if isinstance(a.type, Scalar):
+        return None if a.direction is Direction.INOUT else Slot(
+            a.type, a.direction, tells=lengths.told(a))
+    dims = _dims(a, lengths)
+    if dims is None:
         return None
     written = a.direction is not Direction.IN or i in f.code.writes
-    if isinstance(a.type, Scalar):
-        return None if a.direction is Direction.INOUT else Slot(a.type, a.direction, False)
-    if not one_dimensional(a.type) or not isinstance(a.type, ArrayType):
+    element = base(a.type)
+    assert isinstance(element, Scalar)
+    free = a.direction is Direction.OUT and _unsized(a) and a.name not in f.description.facts.like
+    indexed = free and lengths.threads is None and a.name in f.description.facts.threads
+    return Slot(element, a.direction, dims, written, free=free,
+                least=lengths.count() if indexed else None)
+
+
+def _dims(a: Argument, lengths: Lengths) -> Counts | None:
+    """The lengths of an array of numbers; None for other arguments."""
+    t = a.type
+    if not isinstance(t, ArrayType) or not isinstance(base(t), Scalar):
         return None
-    assert isinstance(a.type.element, Scalar)
-    length: int | None = None
-    if a.direction is Direction.OUT and a.type.size is None:
-        length = _length(a.name, i, f, index, groups, threads)
-        if length is None:
-            return None
-    return Slot(a.type.element, a.direction, True, a.type.size, length, written)
+    outer: Counts = tuple([n if isinstance(n, int) else lengths.of(("", n), False)
+                           for n in a.shape])
+    if not a.shape:
+        outer = (lengths.of((a.name, ""), a.direction is Direction.OUT)
+                 if t.size is None else t.size,)
+    inner = sizes_of(t.element)
+    return None if None in inner else (*outer, *(n for n in inner if n is not None))
 
 
-def _length(name: str, i: int, f: Instance, index: dict[str, int], groups: dict[str, list[int]],
-            threads: list[int]) -> int | None:
-    """The argument that tells the length of an output."""
-    like = f.description.facts.like.get(name)
-    if like is not None:
-        return index[like]
-    for members in groups.values():
-        if i in members:
-            tellers = [m for m in members if f.description.signature.arguments[m].direction
-                       is not Direction.OUT]
-            return tellers[0] if tellers else None
-    return threads[0] if f.description.signature.simd else None
+def _unsized(a: Argument) -> bool:
+    """Whether nothing in its type tells the length of an array."""
+    return isinstance(a.type, ArrayType) and a.type.size is None and not a.shape
 
 
-def compiled(f: Instance) -> Fast | None:
+def base(t: Type) -> Type:
+    """What an array of arrays consists of."""
+    while isinstance(t, ArrayType):
+        t = t.element
+    return t
+
+
+def sizes_of(t: Type) -> list[int | None]:
+    """The sizes of an array of arrays."""
+    found: list[int | None] = []
+    while isinstance(t, ArrayType):
+        found.append(t.size)
+        t = t.element
+    return found
+
+
+def compiled(f: Instance, lead: bool = False) -> Fast | None:
     """The compiled call of a function, if its arguments allow one."""
-    shape = shape_of(f)
+    shape = shape_of(f, lead)
     if shape is None:
         return None
     address, keep = _entry(shape)
-    table = _table(f.code.loaded.address(f.code.name))
+    return made(f, address, table_of(f.code.loaded.address(f.code.name)), keep)
+
+
+def made(f: Instance, address: int, table: bytes, keep: object) -> Fast:
+    """The code at an address as a Python function."""
     method = Method(f.name.encode(), address, FASTCALL, None)
     new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
     call = new(("PyCFunction_NewEx", ctypes.pythonapi))(ctypes.addressof(method), table, None)
@@ -145,15 +163,16 @@ def _entry(shape: Shape) -> tuple[int, object]:
     if code is None:
         code = python_call.compile_call(shape)
         store.put(name, code)
-    return python_call.load_call(code)
+    addresses, keep = load_flat(code, python_call.NAME)
+    return addresses[python_call.NAME], keep
 
 
-def _table(function: int) -> bytes:
-    """The addresses that the code needs."""
+def table_of(function: int, *more: int) -> bytes:
+    """The addresses that the code needs: those of `python_args.TABLE`, and more."""
     api = _numpy_api()
-    return struct.pack(
-        "10Q", function, id(np.ndarray), api[183], api[60], api[45], id(np.float64),
-        id(np.float32), record_key(), id(MISS), id(TRAPPED))
+    words = (function, record_key(), id(np.ndarray), api[183], api[60], api[45], id(np.float64),
+             id(np.float32), id(MISS), id(TRAPPED), api[184], *more)
+    return struct.pack(f"{len(words)}Q", *words)
 
 
 @lru_cache(maxsize=1)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final, overload
 
 from loma.backends.base import Options
-from loma.host import generic, names
+from loma.host import generic
 from loma.host.arguments import given, real_types
 from loma.host.call import Instance, one_dimensional
 from loma.host.definitions import (
@@ -23,12 +22,13 @@ from loma.host.definitions import (
     derivative,
 )
 from loma.host.description import Description
-from loma.host.device_target import known_target, on_device
+from loma.host.device_target import on_device
 from loma.host.fast import MISS, TRAPPED, compiled
 from loma.host.interop import door, opaque
 from loma.host.mapped import mapped, spread
 from loma.host.modules import named_structs
 from loma.host.program import Program
+from loma.host.ready import Ready
 from loma.host.refusals import ArgumentTypeError
 from loma.host.values import Value
 from loma.host.zeros import warn_of_derivative
@@ -67,8 +67,7 @@ class Function:
         self._generic: dict[tuple[object, ...], Function] = {}
         self._maps: dict[tuple[str, ...], Function] = {}
         self.told: set[str] = set()
-        self._fast: tuple[tuple[Callable[..., Any], Instance], ...] = ()
-        self._seen: tuple[tuple[Callable[[str], object], str, object], ...] = ()
+        self.ready = Ready()
 
     # What it is.
 
@@ -85,7 +84,8 @@ class Function:
             return program
         with LOCK:
             made = Program(self.__loma_definition__, debug=self.debug)
-            self._descriptions, self._instances, self._fast = {}, {}, ()
+            self._descriptions, self._instances = {}, {}
+            self.ready = Ready()
             self._program = made
         return made
 
@@ -130,17 +130,33 @@ class Function:
     def __call__(self, *args: Value, **kwargs: Value) -> Value:
         """Runs the function; gives its result, and the outputs that were not passed."""
         if not kwargs:
-            for get, name, found in self._seen:
+            ready = self.ready
+            for get, name, found in ready.seen:
                 if get(name) is not found:
                     break
             else:
-                for call, instance in self._fast:
+                for call, instance in ready.calls:
                     out = call(*args)
                     if out is not MISS:
                         if out is TRAPPED:
                             instance.raise_error()
                         return instance.named(out) if type(out) is tuple else out
+        elif self.ready.calls and (ordered := self.ready.ordered(args, kwargs)) is not None:
+            return self(*ordered)
         return self.launch(None, args, kwargs)
+
+    def led(self, threads: int, args: tuple[Value, ...], kwargs: Mapping[str, Value]) -> Value:
+        """A call with a number of threads."""
+        ready = self.ready
+        if ready.led and ready.holds():
+            ordered = ready.ordered(args, kwargs) if kwargs else args
+            for call, instance in ready.led:
+                out = MISS if ordered is None else call(threads, *ordered)
+                if out is not MISS:
+                    if out is TRAPPED:
+                        instance.raise_error()
+                    return instance.named(out) if type(out) is tuple else out
+        return self.launch(threads, args, kwargs)
 
     @overload
     def __getitem__(self, key: int) -> Launch: ...
@@ -187,29 +203,43 @@ class Function:
             return call(self, values, threads)
         instance = self.instance(self.real_type(values))
         out = instance.call(values, threads)
-        instance.calls += 1
-        if instance.calls == WARM:
-            self._quicken(instance)
+        lead = threads is not None
+        instance.calls[lead] += 1
+        if instance.calls[lead] == WARM:
+            self._quicken(instance, lead)
         return out
 
-    def _quicken(self, instance: Instance) -> None:
+    def _quicken(self, instance: Instance, lead: bool) -> None:
         """Lets calls of a kind that comes often run without Python in between."""
-        if self.target is not None:
-            return
-        if instance.description.float_type is F32 and not self._decided_by_arrays():
+        if not self.quickens(instance):
             return
         with LOCK:
-            made = compiled(instance)
+            made = compiled(instance, lead)
             if made is not None:
                 instance.keep.append(made)
-                self.quicken(made.call, instance)
+                self.quicken(made.call, instance, lead)
+            else:
+                from loma.host.routes import plain_call
 
-    def quicken(self, call: Callable[..., Any], instance: Instance) -> None:
-        """Tries `call` first from now on: it gives MISS for arguments that it does not take."""
+                if (call := plain_call(self, instance, lead)) is not None:
+                    self.quicken(call, instance, lead)
+
+    def quickens(self, instance: Instance) -> bool:
+        """Whether calls of a kind can do without Python in between."""
+        narrow = instance.description.float_type is F32
+        return self.target is None and not (narrow and not self._decided_by_arrays())
+
+    def quicken(self, call: Callable[..., Any], instance: Instance, lead: bool = False) -> None:
+        """Tries `call` first from now on: it gives MISS for arguments that it does not take.
+
+        `lead`: it takes the number of threads before them.
+        """
         with LOCK:
-            self._seen = tuple(
-                (w.getter(), w.dotted[0], w.user.lookup(w.dotted)) for w in self.program.watches)
-            self._fast = (*self._fast, (call, instance))
+            self.ready.watch(self)
+            if lead:
+                self.ready.led = (*self.ready.led, (call, instance))
+            else:
+                self.ready.calls = (*self.ready.calls, (call, instance))
 
     def _decided_by_arrays(self) -> bool:
         """Whether an input array's dtype is always there to decide the real type."""
@@ -328,48 +358,10 @@ class Launch:
     @opaque
     def __call__(self, *args: Value, **kwargs: Value) -> Value:
         """Runs the kernel."""
-        return self.function.launch(self.threads, args, kwargs)
+        return self.function.led(self.threads, args, kwargs)
 
 
-# The ways to make one.
-
-
-@overload
-def function(fn: Callable[..., Any]) -> Function: ...
-@overload
-def function(*, debug: bool = ...) -> Callable[[Callable[..., Any]], Function]: ...
-def function(fn: Callable[..., Any] | None = None, *, debug: bool = False) -> Any:
-    """Compiles a Python function as loma: the decorator.
-
-    `debug`: with checks of divisions, domains and indices.
-    """
-    return partial(function, debug=debug) if fn is None else _decorated(fn, False, debug)
-
-
-@overload
-def kernel(fn: Callable[..., Any]) -> Function: ...
-@overload
-def kernel(*, debug: bool = ..., target: str | None = ...) -> Callable[..., Function]: ...
-def kernel(fn: Callable[..., Any] | None = None, *, debug: bool = False,
-           target: str | None = None) -> Any:
-    """Compiles a Python function as a loma kernel, which threads run: the decorator.
-
-    `target`: the device that runs it: "cuda", "opencl", "wgsl" or "ispc".
-    """
-    known_target(target)
-    make = partial(_decorated, simd=True, debug=debug, target=target)
-    return make if fn is None else make(fn)
-
-
-def _decorated(fn: Callable[..., Any], simd: bool, debug: bool,
-               target: str | None = None) -> Function:
-    if isinstance(fn, Function):
-        raise TypeError(f"`{fn.__name__}` is decorated already")
-    made = Function(Decorated(fn, simd or hasattr(fn, names.SIMD)))  # type: ignore[arg-type]
-    made.debug, made.target = debug, target
-    if made.program.complete and made.program.template is None:
-        made.describe(made.program.fixed_type or F64)
-    return made
+# Derivatives.
 
 
 def fwd_diff(f: Function) -> Function:

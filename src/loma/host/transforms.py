@@ -12,18 +12,28 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from loma.host import matrices
+from loma.host import matrices, routed
 from loma.host.call import RESULT, packed
-from loma.host.function import rev_diff
+from loma.host.fast import MISS
+from loma.host.function import Function, rev_diff
 from loma.host.interop import on_gpu
 from loma.host.refusals import ArgumentTypeError
+from loma.host.routes import Key, quickly
+from loma.host.selection import (
+    Wrt,
+    by_name,
+    chosen,
+    key_of,
+    maker,
+    number_of,
+    selected,
+)
 from loma.host.sweeps import Outputs, Point, Target, opened
 from loma.host.values import Value, named_tuple
 from loma.host.zeros import tell
 from loma.ir.nodes import Argument
 from loma.ir.types import ArrayType, Scalar, Type
 
-Wrt: TypeAlias = str | tuple[str, ...] | list[str] | None
 Derived: TypeAlias = Callable[..., Any]
 DIFFERENTIATED: Final = "__loma_differentiated__"
 """The attribute that names what a gradient, a Jacobian ... is of."""
@@ -34,26 +44,46 @@ def grad(f: Target, wrt: Wrt = None) -> Derived:
 
     The number is the result, or, where nothing is returned, the one Out argument that is a number.
     """
-    opened(f)
+    function, threads = opened(f)
+    key = key_of("grad", threads, wrt)
 
     def gradient(*args: Value, **kwargs: Value) -> Value:
+        out = quickly(function, key, threads, args, kwargs)
+        if out is not MISS:
+            return out
         point = Point.at(f, args, kwargs)
-        return _chosen(point, point.pulled({_number(point): 1.0}), wrt)
+        return _gradient(point, key, number_of(point), wrt)
 
     return _named(gradient, f, "grad")
 
 
 def value_and_grad(f: Target, wrt: Wrt = None) -> Derived:
     """The value and the gradient, as a pair: what `scipy.optimize` takes with `jac=True`."""
-    opened(f)
+    function, threads = opened(f)
+    value_key, key = key_of("value", threads), key_of("grad", threads, wrt)
 
     def value_and_gradient(*args: Value, **kwargs: Value) -> tuple[Any, Any]:
+        value = quickly(function, value_key, threads, args, kwargs)
+        if value is not MISS:
+            out = quickly(function, key, threads, args, kwargs)
+            if out is not MISS:
+                return value, out
         point = Point.at(f, args, kwargs)
-        number = _number(point)
-        value = point.evaluated()[number]
-        return value, _chosen(point, point.pulled({number: 1.0}), wrt)
+        number = number_of(point)
+        outputs = point.evaluated()
+        if len(outputs) == 1:
+            routed.value(point, value_key)
+        return outputs[number], _gradient(point, key, number, wrt)
 
     return _named(value_and_gradient, f, "value_and_grad")
+
+
+def _gradient(point: Point, key: Key, number: str, wrt: Wrt) -> Value:
+    """The gradient of a number; calls that come often are prepared for."""
+    found = chosen(point, point.pulled({number: 1.0}), wrt)
+    names = [a.name for a in selected(point, wrt)]
+    routed.gradient(point, key, number, names, maker(point, names, wrt))
+    return found
 
 
 def jvp(f: Target, primals: Value, tangents: Value) -> tuple[Any, Any]:
@@ -62,43 +92,36 @@ def jvp(f: Target, primals: Value, tangents: Value) -> tuple[Any, Any]:
     Primals and tangents are tuples in the order of the inputs, or dicts by name; a tangent of None,
     or one that is left out of a dict, is zero.
     """
+    function, threads = opened(f)
+    key = key_of("jvp", threads)
+    out = _along(function, key, threads, primals, tangents)
+    if out is not MISS:
+        return out  # type: ignore[no-any-return]
     given = primals if isinstance(primals, Mapping) else dict(enumerate(primals))
     if on_gpu(given.values()):
         return _gpu_jvp(f, primals, tangents)
     point = _point(f, primals)
     found = point.pushed(_tangents(point, tangents))
     name = point.f.name
+    routed.pushed(point, key)
     return (packed(name, {n: v for n, (v, _) in found.items()}),
             packed(f"{name}_dot", {n: d for n, (_, d) in found.items()}))
 
 
-def vjp(f: Target, *args: Value, **kwargs: Value) -> tuple[Any, Callable[..., Any]]:
-    """The outputs, and the pullback: from the adjoints of the outputs to those of the inputs.
-
-    The pullback works on the values that the arrays had at this call.
-    """
-    if on_gpu([*args, *kwargs.values()]):
-        from loma.host.interop import gpu
-
-        return gpu.vjp(*opened(f), args, kwargs)
-    point = Point.at(f, args, kwargs).frozen()
-    outputs = point.evaluated()
-    names = list(point.float_outputs())
-
-    def pullback(*seeds: Value, **by_name: Value) -> Value:
-        if len(seeds) > len(names) or any(n not in names for n in by_name):
-            raise ArgumentTypeError(
-                f"the pullback of `{point.f.name}` takes adjoints of "
-                f"{', '.join(f'`{n}`' for n in names)}")
-        if len(seeds) + len(by_name) < len(names):
-            missing = [n for n in names[len(seeds):] if n not in by_name]
-            raise ArgumentTypeError(
-                f"the pullback of `{point.f.name}`: missing adjoints of "
-                f"{', '.join(f'`{n}`' for n in missing)}")
-        given = {**dict(zip(names, seeds)), **by_name}
-        return _chosen(point, point.pulled(given), None)
-
-    return packed(point.f.name, outputs), pullback
+def _along(
+    f: Function, key: Key, threads: int | None, primals: Value, tangents: Value
+) -> Value:
+    """What a route gives for primals and tangents; MISS where there is none."""
+    if not f.ready.routes.get(key):
+        return MISS
+    inputs = f.ready.inputs
+    if isinstance(primals, Mapping):
+        primals = tuple([primals[n] for n in inputs]) if set(primals) == set(inputs) else ()
+    if isinstance(tangents, Mapping):
+        tangents = tuple(map(tangents.get, inputs)) if set(tangents) <= set(inputs) else ()
+    if not (len(primals) == len(tangents) == len(inputs)):
+        return MISS
+    return quickly(f, key, threads, (*primals, *tangents), {})
 
 
 def _gpu_jvp(f: Target, primals: Value, tangents: Value) -> tuple[Any, Any]:
@@ -120,14 +143,14 @@ def jacobian(f: Target, wrt: Wrt = None) -> Derived:
 
     def matrix(*args: Value, **kwargs: Value) -> Value:
         point = Point.at(f, args, kwargs)
-        names = [a.name for a in _selected(point, wrt)]
+        names = [a.name for a in selected(point, wrt)]
         values = {n: _numeric(point, a, point.values[n])
-                  for n, a in zip(names, _selected(point, wrt))}
+                  for n, a in zip(names, selected(point, wrt))}
         outputs = {n: _output_array(n, x) for n, x in point.evaluated().items()
                    if n in point.float_outputs()}
         blocks = matrices.jacobian(point, values, outputs)
         tell(point.f, {n: np.array([blocks[o, n].any() for o in outputs]) for n in names})
-        by_output = {o: _by_name(f"{point.f.name}_{o}", {n: blocks[o, n] for n in names}, wrt)
+        by_output = {o: by_name(f"{point.f.name}_{o}", {n: blocks[o, n] for n in names}, wrt)
                      for o in outputs}
         return packed(f"{point.f.name}_jacobian", by_output)
 
@@ -143,8 +166,8 @@ def hessian(f: Target, wrt: Wrt = None) -> Derived:
 
     def matrix(*args: Value, **kwargs: Value) -> Value:
         point = Point.at(f, args, kwargs)
-        chosen = _selected(point, wrt)
-        values = {a.name: _numeric(point, a, point.values[a.name]) for a in chosen}
+        values = {
+            a.name: _numeric(point, a, point.values[a.name]) for a in selected(point, wrt)}
         blocks = _second_blocks(point, values)
         if isinstance(wrt, str):
             return blocks[wrt, wrt]
@@ -159,12 +182,18 @@ def hessian(f: Target, wrt: Wrt = None) -> Derived:
 
 def hvp(f: Target, wrt: Wrt = None) -> Derived:
     """The product of the Hessian with a direction: a function of primals and tangents."""
-    opened(f)
+    function, threads = opened(f)
+    key = key_of("hvp", threads, wrt)
 
     def product(primals: Value, tangents: Value) -> Value:
+        out = _along(function, key, threads, primals, tangents)
+        if out is not MISS:
+            return out
         point = _point(f, primals)
         along = _second(point, _tangents(point, tangents))
-        return _chosen(point, along, wrt)
+        names = [a.name for a in selected(point, wrt)]
+        routed.product(point, key, number_of(point), names, maker(point, names, wrt))
+        return chosen(point, along, wrt)
 
     return _named(product, f, "hvp")
 
@@ -173,7 +202,7 @@ def _second_blocks(point: Point, values: matrices.Arrays) -> matrices.Blocks:
     """The second derivatives by each pair of inputs."""
     plain = matrices.Plain.of(point)
     if plain is not None:
-        return plain.hessian(_number(point), list(values))
+        return plain.hessian(number_of(point), list(values))
     blocks: matrices.Blocks = {
         (m, n): np.zeros((*values[m].shape, *values[n].shape), values[m].dtype)
         for m in values for n in values}
@@ -187,7 +216,7 @@ def _second_blocks(point: Point, values: matrices.Arrays) -> matrices.Blocks:
 def _second(point: Point, tangents: Mapping[str, Value]) -> Outputs:
     """The derivative of the gradient along a direction."""
     sweep = rev_diff(point.f)
-    number = _number(point)
+    number = number_of(point)
     arguments = sweep.describe(point.float_type).signature.written
     from loma.host.facts import pairs
 
@@ -205,67 +234,6 @@ def _second(point: Point, tangents: Mapping[str, Value]) -> Outputs:
                 values[a.name] = point.values[a.name]
     found = Point(sweep, values, point.count, ).pushed(tangents)
     return {a.name: found[adjoint[a.name]][1] for a in point.float_inputs()}
-
-
-# What is differentiated.
-
-
-def _number(point: Point) -> str:
-    """The output that is one number."""
-    outputs = point.float_outputs()
-    if isinstance(outputs.get(RESULT), Scalar):
-        return RESULT
-    numbers = [n for n, t in outputs.items() if isinstance(t, Scalar)]
-    if len(numbers) == 1 and not point.signature.simd:
-        return numbers[0]
-    name = point.f.name
-    what = ", ".join(f"`{n}`" for n in outputs) or "no float"
-    raise ArgumentTypeError(
-        f"`{name}` has no single number as its output, but {what}",
-        "use `jacobian`, or `vjp` with the adjoints of the outputs")
-
-
-def _selected(point: Point, wrt: Wrt) -> list[Argument]:
-    """The inputs that `wrt` names."""
-    inputs = point.float_inputs()
-    if wrt is None:
-        return inputs
-    names = [wrt] if isinstance(wrt, str) else list(wrt)
-    known = {a.name: a for a in inputs}
-    for n in names:
-        if n not in known:
-            every = {a.name for a in point.signature.written}
-            what = "has no float part" if n in every else "is no argument"
-            raise ArgumentTypeError(
-                f"`wrt` names `{n}`, which {what} of `{point.f.name}`",
-                f"choose among {', '.join(f'`{k}`' for k in known)}")
-    return [known[n] for n in names]
-
-
-def _chosen(point: Point, found: Outputs, wrt: Wrt) -> Value:
-    chosen = {a.name: found[a.name] for a in _selected(point, wrt)}
-    if not point.f.told.issuperset(chosen):
-        tell(point.f, chosen)
-    return _by_name(f"{point.f.name}_grad", chosen, wrt)
-
-
-def _by_name(name: str, found: Outputs, wrt: Wrt) -> Value:
-    return found[wrt] if isinstance(wrt, str) else gradients(name, found)
-
-
-def gradients(name: str, found: Outputs) -> Value:
-    """A named tuple of gradients that NumPy takes as one array: its only member, or all numbers."""
-    base: Any = named_tuple(name, list(found))
-
-    def array(self: Value, dtype: Value = None, copy: bool | None = None) -> Value:
-        parts = [np.asarray(x) for x in self]
-        whole = parts[0] if len(parts) == 1 else np.concatenate([p.ravel() for p in parts])
-        return whole.astype(dtype) if dtype is not None else whole.copy() if copy else whole
-
-    if not isinstance(base, type):
-        return base(**found)
-    made: Value = type(name, (base,), {"__array__": array, "__slots__": ()})
-    return made(**found)
 
 
 # Arguments by position or name.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -64,9 +65,23 @@ def number_of(x: Value, t: Scalar) -> Value:
             return int(x)
 
 
-def named_tuple(name: str, members: list[str]) -> Callable[..., Value]:
+def named_tuple(name: str, members: Sequence[str]) -> Callable[..., Value]:
     """A named tuple type; a member that it cannot have is known by its position only."""
+    return _named_tuple(name, tuple(members))
+
+
+@lru_cache(maxsize=1024)
+def _named_tuple(name: str, members: tuple[str, ...]) -> Callable[..., Value]:
     made: Callable[..., Value] = namedtuple(name, members, rename=True)  # type: ignore[misc]
-    if made._fields == tuple(members):
+    if made._fields == members:
         return made
     return lambda **values: made(*values.values())
+
+
+def made_by(
+    make: Callable[..., Value], names: Sequence[str]
+) -> Callable[[tuple[Value, ...]], Value]:
+    """What makes such a named tuple of all its members in order."""
+    if isinstance(make, type):
+        return partial(tuple.__new__, make)
+    return lambda values: make(**dict(zip(names, values)))

@@ -4,37 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loma.backends.llvm.flat_shape import Count, Counts, Dim
 from loma.ir.nodes import Direction
 from loma.ir.types import Scalar
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One argument: a number, or an array of numbers in one dimension.
+    """One argument: a number, or an array of numbers with the lengths `dims`.
 
-    `size`: the length that the array must have. `length`: for an output that is made here, the
-    argument whose length (or value) it gets. A `hidden` one is never passed: it is that length.
+    `tells`: the length that an int is. A `hidden` int is never passed: it is that length. `free`:
+    an array that is passed has a length of its own in front, which is `least` at least.
     """
 
     type: Scalar
     direction: Direction
-    array: bool
-    size: int | None = None
-    length: int | None = None
+    dims: Counts | None = None
     written: bool = False
     hidden: bool = False
+    tells: Dim | None = None
+    free: bool = False
+    least: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What a call looks like.
 
-    `equal`: groups of arguments whose lengths (or values) are the same. `threads`: the argument
-    whose length is the number of threads.
+    `threads`: the number of threads. `lead`: it comes as the first argument. `limited`: the array
+    arguments whose elements an int must be able to count. `makes`: outputs may be left out.
     """
 
     slots: tuple[Slot, ...]
     result: Scalar | None
     traps: bool
-    threads: int | None = None
-    equal: tuple[tuple[int, ...], ...] = ()
+    threads: Count | None = None
+    lead: bool = False
+    limited: tuple[int, ...] = ()
+    makes: bool = True

@@ -28,7 +28,10 @@ from loma.ir.nodes import Argument, Direction
 from loma.ir.types import I32, ArrayType, Scalar, StructType, TapeType, Type, has_pointer
 
 Key: TypeAlias = tuple[str, str]  # an argument and a path in it; ("", name) for a named size
+INTS: Final = (Scalar.I32, Scalar.I64)
 THREADS = ("", "")
+LEAD: Final = -1
+"""In the place of a number of threads: each call tells it."""
 RETURNED: Final = "return"
 """The path of what a function returns: no argument can be called so."""
 
@@ -94,15 +97,30 @@ class Lengths:
         alone = root[0] != "" and root[0] == key[0] and output
         if alone and self.f.description.signature.simd:
             root = THREADS
-        if root == THREADS and self.threads is not None:
-            return self.threads
+        if root == THREADS:
+            return self.count()
         if root[0] == "" and root[1] in self.sizes:
             return self.sizes[root[1]]
         return Dim(self.numbers.setdefault(root, len(self.numbers)))
 
+    def count(self) -> Count:
+        """The number of threads."""
+        if self.threads is not None and self.threads != LEAD:
+            return self.threads
+        return Dim(self.numbers.setdefault(THREADS, len(self.numbers)))
+
+    def told(self, a: Argument) -> Dim | None:
+        """The length that an int argument is, if no number stands for it."""
+        named = any(a.name in labels for labels in self.f.description.facts.sizes.values())
+        if not named or a.type not in INTS or a.name in self.sizes:
+            return None
+        found = self.of(("", a.name), False)
+        assert isinstance(found, Dim), "sizes have a number if it is known beforehand"
+        return found
+
 
 class Buffers:
-    """Takes a signature apart into buffers."""
+    """Takes a signature apart into buffers; `tells`: the lengths that some inputs are."""
 
     def __init__(self, f: Instance, threads: int | None, sizes: Mapping[str, int]) -> None:
         self.f = f
@@ -110,6 +128,7 @@ class Buffers:
         self.lengths = Lengths(f, threads, sizes)
         self.inputs: list[Buffer] = []
         self.outputs: list[Buffer] = []
+        self.tells: dict[int, Dim] = {}
         self.fixed = frozenset(a.name for a in f.description.signature.arguments if a.nodiff)
 
     def call(self) -> Call:
@@ -118,20 +137,17 @@ class Buffers:
         registers = abi.Registers(abi.convention(machine.triple()), self.layout)
         result = None if s.result is None else self._result(s.result, registers)
         operands = tuple(self._operand(i, a, registers) for i, a in enumerate(s.arguments))
-        threads = self._threads() if s.simd else None
+        threads = self.lengths.count() if s.simd else None
         self._check_told(threads)
         return Call(
             tuple(b.leaf for b in self.inputs), tuple(b.leaf for b in self.outputs), operands,
             result, threads, len(self.lengths.numbers), self.f.traps)
 
-    def _threads(self) -> Count:
-        if self.lengths.threads is not None:
-            return self.lengths.threads
-        return Dim(self.lengths.numbers.setdefault(THREADS, len(self.lengths.numbers)))
-
     def _check_told(self, threads: Count | None) -> None:
         """Refuses a length that no input tells."""
-        told = {d for b in self.inputs for d in b.leaf.dims}
+        told = {d for b in self.inputs for d in b.leaf.dims} | set(self.tells.values())
+        if self.lengths.threads == LEAD and threads is not None:
+            told.add(threads)
         if isinstance(threads, Dim) and threads not in told:
             self.f.thread_count({}, None)  # says what is missing
         for b in self.outputs:
@@ -157,7 +173,10 @@ class Buffers:
             return Operand(scalar=I32, count=self.lengths.of(("", a.name), False))
         if not give and isinstance(a.type, Scalar):
             registers.scalar(a.type)
-            return Operand(scalar=a.type, take=self._new(self.inputs, a.name, a.type, ()))
+            take_ = self._new(self.inputs, a.name, a.type, ())
+            if (told := self.lengths.told(a)) is not None:
+                self.tells[take_] = told
+            return Operand(scalar=a.type, take=take_)
         if not give and isinstance(a.type, StructType):
             passing = registers.struct(a.type)
             place = self._built(a.type, (), a.name, take, give, i in self.f.code.writes)

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from loma.backends.cache import Cache, key
 from loma.backends.llvm import identity
@@ -31,6 +31,7 @@ from loma.ir.nodes import Direction
 from loma.ir.types import Scalar
 
 Shape: TypeAlias = tuple[int, ...]
+Shaped = TypeVar("Shaped")  # what a call looks like
 MOST_THREADS: Final = (1 << 31) - 1
 PRIMAL: Final = "primal"
 OTHER: Final = "other"  # an adjoint or a tangent
@@ -58,6 +59,7 @@ class Op:
         call = made.call()
         self.inputs: tuple[Buffer, ...] = tuple(made.inputs)
         self.outputs: tuple[Buffer, ...] = tuple(made.outputs)
+        self.tells = made.tells
         if batch is not None:
             call = replace(call, batch=batch, lengths=call.lengths + 1)
         self.call: Call = call
@@ -249,7 +251,7 @@ def _entry(call: Call) -> tuple[int, object]:
     return addresses[NAME], keep
 
 
-def stored(kind: str, call: Call, compiled: Callable[[Call], bytes]) -> bytes:
+def stored(kind: str, call: Shaped, compiled: Callable[[Shaped], bytes]) -> bytes:
     """Object code for calls of a shape, from the disk cache if it is there."""
     store = Cache()
     name = key(kind, repr(call), compiler_version(), *identity())
