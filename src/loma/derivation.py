@@ -51,11 +51,12 @@ Change = Callable[[Function], Function]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A derivative to make."""
+    """A derivative to make; a forward one carries `width` tangents."""
 
     name: str
     mode: Mode
     primal: str
+    width: int = 1
 
 
 class Derivation:
@@ -75,9 +76,13 @@ class Derivation:
         self.raw: dict[str, Function] = dict(core.functions)
         self.parallel = any(is_parallel(op) for f in core.functions.values() for op in walk(f.body))
         self.prepared: dict[str, Function] = {}
-        self.wanted = {d.name: Wanted(d.name, d.mode, d.primal) for d in program.derivatives}
+        self.wanted = {
+            d.name: Wanted(d.name, d.mode, d.primal, d.width) for d in program.derivatives
+        }
         self.requested = {d.name for d in program.derivatives if d.exported}
-        self.declared = {(d.mode, d.primal): d.name for d in reversed(program.derivatives)}
+        self.declared = {
+            (d.mode, d.primal, d.width): d.name for d in reversed(program.derivatives)
+        }
         must_write = must_writes(self.prepare)
         written = {(r.mode, r.primal): r.name for r in program.rules}
         self.rules = Rulebook(written, core, self, must_write)
@@ -211,38 +216,52 @@ class Derivation:
 
     # Derivatives.
 
-    def name_of(self, primal: str, mode: Mode) -> str:
+    def name_of(self, primal: str, mode: Mode, width: int = 1) -> str:
         """The name of a derivative: the declared one, else the implicit one, which is then
         wanted.
         """
-        name = self.rules.written.get((mode, primal)) or self.declared.get((mode, primal))
+        rule = self.rules.written.get((mode, primal)) if width == 1 else None
+        name = rule or self.declared.get((mode, primal, width))
         if name is None:
-            name = implicit_name(primal, mode)
-            self.wanted.setdefault(name, Wanted(name, mode, primal))
+            name = implicit_name(primal, mode, width)
+            self.wanted.setdefault(name, Wanted(name, mode, primal, width))
         return name
 
     def derive(self, want: Wanted) -> None:
         """Makes a derivative."""
+        if want.width > 1 and want.primal in self.rules:
+            raise NotDifferentiable(
+                want.primal,
+                self.function(want.primal).span,
+                f"`{want.primal}` has a rule of its own, which takes one direction at a time",
+                "ask for one direction",
+            )
         ruled = self.rules.derive(want.name, want.mode, want.primal)
         if ruled is not None:
             self.raw[want.name] = ruled
             self.add_halves()
         elif want.mode is Mode.FORWARD:
-            f = self.prepare(want.primal)
-            made = forward(f, want.name, self.module, self.forward_name, self.signature)
-            self.raw[want.name] = self.finish(made)
+            self.raw[want.name] = self.forward_of(want)
         else:
             self.derive_reverse(want, self.prepare(want.primal))
         if want.name in self.requested:
             self.raw[want.name] = with_export(self.raw[want.name])
 
+    def forward_of(self, want: Wanted) -> Function:
+        """A forward derivative."""
+
+        def called(name: str, plain: frozenset[int]) -> str:
+            """The derivative of a callee that takes some memory without tangents."""
+            return self.name_of(self.plain_variant(name, plain), Mode.FORWARD, want.width)
+
+        f = self.prepare(want.primal)
+        return self.finish(
+            forward(f, want.name, self.module, called, self.signature, want.width)
+        )
+
     def signature(self, name: str) -> Signature:
         """What callers see of a function."""
         return self.function(name).signature
-
-    def forward_name(self, name: str, plain: frozenset[int]) -> str:
-        """The forward derivative that takes some memory without tangents."""
-        return self.name_of(self.plain_variant(name, plain), Mode.FORWARD)
 
     def derive_reverse(self, want: Wanted, f: Function) -> None:
         """Makes a reverse derivative; one that is refused may still be had with what it calls
@@ -300,7 +319,7 @@ class Derivation:
         inlined.
         """
         done: set[tuple[Mode, str]] = set()
-        todo = [(d.mode, d.primal) for d in self.program.derivatives]
+        todo = [(d.mode, d.primal) for d in self.program.derivatives if d.width == 1]
         while todo:
             mode, primal = todo.pop()
             if (mode, primal) in done:

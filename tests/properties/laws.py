@@ -12,6 +12,7 @@ from properties.doors import Door
 from properties.dual_products import dual_products
 from properties.generator import FEATURES, Entry, Program, generate
 from properties.inputs import Case, Inputs, difference, leaves, outcome, wrapped
+from properties.lanes import Lanes
 
 from loma.diagnostics import CompileError, RunError, UserError
 from loma.driver import core_module
@@ -179,6 +180,11 @@ def run_on_core(program: Program, module: Module, float_type: Scalar) -> Runner:
     return run
 
 
+def run_in_lanes(program: Program, module: Module, float_type: Scalar) -> Runner:
+    """The core interpreter, forward derivatives made for several directions at once."""
+    return Lanes(module, run_on_core(program, module, float_type))
+
+
 def run_on(target: str) -> Callable[[Program, Module, Scalar], Runner]:
     """A compiled target, called as a host script calls it."""
     def make(program: Program, module: Module, float_type: Scalar) -> Runner:
@@ -207,6 +213,6 @@ def first_line(e: BaseException) -> str:
 
 
 SUBJECTS: dict[str, Callable[[Program, Module, Scalar], Runner]] = {
-    "core": run_on_core, "llvm": run_on("llvm"), "c": run_on("c"),
+    "core": run_on_core, "lanes": run_in_lanes, "llvm": run_on("llvm"), "c": run_on("c"),
 }
 __all__ = ["Failure", "Verdict", "judge", "judge_text", "leaves"]

@@ -37,6 +37,11 @@ def test_higher_orders_agree_with_the_oracle(order: int) -> None:
     run(max(1, COUNT // 2), order, ("core",))
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_several_directions_in_one_pass_agree_with_the_oracle(order: int) -> None:
+    run(max(1, COUNT // order), order, ("lanes",))
+
+
 @pytest.mark.parametrize("float_type", [Scalar.F32, Scalar.F64])
 def test_llvm_agrees_with_the_oracle(float_type: Scalar) -> None:
     run(max(1, COUNT // 4), 1, ("llvm",), float_type)

@@ -3,6 +3,7 @@
     forward(f): f's parameters with every type mapped to Diff; memory holds {val, dval} pairs.
 
 A value that does not depend on an input has no tangent at all (None), so nothing is spent on it.
+With a width, several directions go through one pass: each value has as many tangents, its lanes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import replace
 from loma.ad.rules import tangent
 from loma.ir.analysis.activity import Activity, unvaried
 from loma.ir.builder import Builder, type_of
-from loma.ir.derived import DVAL, RETURN, VAL, diff_type, forward_signature
+from loma.ir.derived import RETURN, VAL, diff_type, forward_signature, lanes
 from loma.ir.nodes import (
     Accum,
     Alloc,
@@ -44,28 +45,30 @@ from loma.ir.nodes import (
     Window,
 )
 from loma.ir.traverse import clone_region, reread
-from loma.ir.types import Ref, Scalar
+from loma.ir.types import Ref, Scalar, Type
 
 NameOf = Callable[[str, frozenset[int]], str]
 SignatureOf = Callable[[str], Signature]
+Dots = tuple[Operand | None, ...]
 
 
 def forward(
-    f: Function, name: str, module: Module, name_of: NameOf, signature_of: SignatureOf
+    f: Function, name: str, module: Module, name_of: NameOf, signature_of: SignatureOf,
+    width: int = 1,
 ) -> Function:
     """The forward derivative of `f`.
 
     `name_of(g, plain)` gives the name of the forward derivative of g that takes the memory at some
     positions without tangents; `signature_of(g)` is what callers see of g.
     """
-    return _Forward(f, module, name_of, signature_of).function(name)
+    return _Forward(f, module, name_of, signature_of, width).function(name)
 
 
 class _Forward:
-    """The transform of one function: `val` and `dot` map primal variables to their images."""
+    """The transform of one function: `val` and `dots` map primal variables to their images."""
 
     def __init__(
-        self, f: Function, module: Module, name_of: NameOf, signature_of: SignatureOf
+        self, f: Function, module: Module, name_of: NameOf, signature_of: SignatureOf, width: int
     ) -> None:
         self.f = f
         self.module = module
@@ -75,7 +78,9 @@ class _Forward:
         self.activity = Activity(f, module.structs)
         self.b = Builder(module.structs, f.span)
         self.val: dict[Var, Operand] = {}
-        self.dot: dict[Var, Operand | None] = {}
+        self.dots: dict[Var, Dots] = {}
+        self.width = width
+        self.lanes = lanes(width)
 
     def function(self, name: str) -> Function:
         """The derivative as a whole."""
@@ -84,16 +89,15 @@ class _Forward:
         yields: tuple[Operand, ...] = ()
         match self.f.signature.result:
             case Scalar() as s if s.is_float:
-                dual = diff_type(s, self.module.float_type)
+                dual = self.diff(s)
                 out = Var(RETURN, Ref(dual))
                 params.insert(len(params) - (1 if self.f.signature.simd else 0), out)
                 y = self.f.body.yields[0]
-                self.b.store(out, (VAL,), self.value(y))
-                self.b.store(out, (DVAL,), self.tangent_or_zero(y))
+                self.store_dual(out, (), y)
             case _:
                 yields = tuple(self.value(y) for y in self.f.body.yields)
         body = clone_region(Region((), self.kernel(self.b.ops), yields), {})
-        signature = forward_signature(self.f.signature, self.module.float_type)
+        signature = forward_signature(self.f.signature, self.module.float_type, self.width)
         return Function(name, tuple(params), body, signature, self.f.span, self.f.exported)
 
     def kernel(self, ops: list[Op]) -> tuple[Op, ...]:
@@ -114,18 +118,21 @@ class _Forward:
         elif isinstance(p.type, Ref):
             new = Var(p.name, self.dual_ref(p.type))
         elif p.type.is_float:
-            new = Var(p.name, Ref(diff_type(p.type, self.module.float_type)))
-            self.val[p] = self.b.load(new, (VAL,), p.name)
-            self.dot[p] = self.b.load(new, (DVAL,), f"d_{p.name}")
+            new = Var(p.name, Ref(self.diff(p.type)))
+            self.load_dual(new, (), p)
             return new
         else:
             new = p
         self.val[p] = new
         return new
 
+    def diff(self, t: Type) -> Type:
+        """Diff of a type, with as many tangents as there are directions."""
+        return diff_type(t, self.module.float_type, self.width)
+
     def dual_ref(self, t: Ref) -> Ref:
         """The type of a root's image."""
-        return Ref(diff_type(t.content, self.module.float_type), t.growable)
+        return Ref(self.diff(t.content), t.growable)
 
     def part_ref(self, root: Var, t: Ref) -> Ref:
         """The type of the image of a part of a root."""
@@ -147,14 +154,28 @@ class _Forward:
         assert isinstance(new, Var), f"root {x.name} has no image"
         return new
 
-    def tangent(self, x: Operand) -> Operand | None:
-        """The tangent of a value, None where it is zero by structure."""
-        return None if isinstance(x, Const) else self.dot.get(x)
+    def tangents(self, x: Operand) -> Dots:
+        """The tangents of a value, None where they are zero by structure."""
+        none = (None,) * self.width
+        return none if isinstance(x, Const) else self.dots.get(x, none)
 
-    def tangent_or_zero(self, x: Operand) -> Operand:
-        """The tangent of a value, written out."""
-        dot = self.tangent(x)
-        return self.b.number(0.0, x) if dot is None else dot
+    def written_out(self, x: Operand) -> tuple[Operand, ...]:
+        """The tangents of a value, zeros written out."""
+        return tuple(self.b.number(0.0, x) if dot is None else dot for dot in self.tangents(x))
+
+    def load_dual(self, root: Var, path: Path, v: Var) -> None:
+        """The images of a variable from a dual in memory."""
+        self.val[v] = self.b.load(root, (*path, VAL), v.name)
+        if self.varied(v):
+            self.dots[v] = tuple(
+                self.b.load(root, (*path, lane), f"d_{v.name}") for lane in self.lanes
+            )
+
+    def store_dual(self, root: Var, path: Path, x: Operand) -> None:
+        """A value with its tangents into a dual in memory."""
+        self.b.store(root, (*path, VAL), self.value(x))
+        for lane, dot in zip(self.lanes, self.written_out(x), strict=True):
+            self.b.store(root, (*path, lane), dot)
 
     def path(self, p: Path) -> Path:
         """The image of a path."""
@@ -164,15 +185,15 @@ class _Forward:
         """Whether a bound variable gets a tangent."""
         return isinstance(v.type, Scalar) and v.type.is_float and self.activity.is_varied(v)
 
-    def bind(self, v: Var) -> list[Var]:
-        """Fresh images of a variable: its value, then its tangent if it has one."""
+    def bind(self, v: Var, model: Var | None = None) -> list[Var]:
+        """Fresh images of a variable: its value, then its tangents if it (or `model`) has some."""
         image = Var(v.name, v.type)
         self.val[v] = image
-        if not self.varied(v):
+        if not self.varied(v if model is None else model):
             return [image]
-        dot = Var(f"d_{v.name}", v.type)
-        self.dot[v] = dot
-        return [image, dot]
+        dots = tuple(Var(f"d_{v.name}", v.type) for _ in self.lanes)
+        self.dots[v] = dots
+        return [image, *dots]
 
     def binds(self, vs: tuple[Var, ...]) -> tuple[Var, ...]:
         """Fresh images of several variables, in order."""
@@ -184,7 +205,7 @@ class _Forward:
         for x, v in zip(xs, like, strict=True):
             found.append(self.value(x))
             if self.varied(v):
-                found.append(self.tangent_or_zero(x))
+                found += self.written_out(x)
         return tuple(found)
 
     # Operations.
@@ -245,8 +266,10 @@ class _Forward:
         self.b.emit(image)
         self.val[op.out] = image.out
         if self.varied(op.out):
-            dot = tangent(self.b, image, tuple(self.tangent(x) for x in op.args))
-            self.dot[op.out] = dot
+            of = [self.tangents(x) for x in op.args]
+            self.dots[op.out] = tuple(
+                tangent(self.b, image, tuple(dots[k] for dots in of)) for k in range(self.width)
+            )
 
     def load(self, op: Load) -> None:
         """A load from a place or from its dual."""
@@ -254,29 +277,29 @@ class _Forward:
         if not op.out.scalar.is_float or self.is_plain(op.root):
             self.val[op.out] = self.b.load(root, path, op.out.name)
             return
-        self.val[op.out] = self.b.load(root, (*path, VAL), op.out.name)
-        if self.varied(op.out):
-            self.dot[op.out] = self.b.load(root, (*path, DVAL), f"d_{op.out.name}")
+        self.load_dual(root, path, op.out)
 
     def write(self, op: Store | Accum) -> None:
         """A store or an addition to a place or to its dual."""
         root, path = self.root(op.root), self.path(op.path)
-        emit = self.b.store if isinstance(op, Store) else self.b.accum
         if not type_of(op.value).is_float or self.is_plain(op.root):
+            emit = self.b.store if isinstance(op, Store) else self.b.accum
             emit(root, path, self.value(op.value))
-            return
-        dot = self.tangent(op.value)
-        emit(root, (*path, VAL), self.value(op.value))
-        if isinstance(op, Store) or dot is not None:
-            emit(root, (*path, DVAL), self.tangent_or_zero(op.value))
+        elif isinstance(op, Store):
+            self.store_dual(root, path, op.value)
+        else:
+            self.b.accum(root, (*path, VAL), self.value(op.value))
+            for lane, dot in zip(self.lanes, self.tangents(op.value), strict=True):
+                if dot is not None:
+                    self.b.accum(root, (*path, lane), dot)
 
     def frame(self, values: tuple[Operand, ...]) -> tuple[Operand, ...]:
-        """What goes onto a tape for `values`: every float with its tangent."""
+        """What goes onto a tape for `values`: every float with its tangents."""
         found: list[Operand] = []
         for x in values:
             found.append(self.value(x))
             if type_of(x).is_float:
-                found.append(self.tangent_or_zero(x))
+                found += self.written_out(x)
         return tuple(found)
 
     def pop(self, op: Pop, tape: Var, outs: tuple[Var, ...]) -> None:
@@ -287,9 +310,9 @@ class _Forward:
             self.val[v] = image
             images.append(image)
             if v.scalar.is_float:
-                dot = Var(f"d_{v.name}", v.type)
-                self.dot[v] = dot
-                images.append(dot)
+                dots = tuple(Var(f"d_{v.name}", v.type) for _ in self.lanes)
+                self.dots[v] = dots
+                images += dots
         self.b.emit(replace(op, tape=self.root(tape), outs=tuple(images)))
 
     def call(self, op: Call) -> None:
@@ -311,10 +334,10 @@ class _Forward:
             self.b.emit(replace(op, function=name, args=tuple(args), outs=outs))
             return
         (out,) = op.outs
-        result = self.b.alloc(diff_type(out.scalar, self.module.float_type), out.name)
+        result = self.b.alloc(self.diff(out.scalar), out.name)
         self.b.emit(replace(op, function=name, args=(*args, result), outs=()))
         self.val[out] = self.b.load(result, (VAL,), out.name)
-        self.dot[out] = self.b.load(result, (DVAL,), f"d_{out.name}")
+        self.dots[out] = tuple(self.b.load(result, (x,), f"d_{out.name}") for x in self.lanes)
 
     def argument(self, x: Operand) -> Operand:
         """The operand of a call: a root's image, or a fresh dual for a float."""
@@ -324,9 +347,8 @@ class _Forward:
         if not x.type.is_float:
             return self.value(x)
         name = x.name if isinstance(x, Var) else "arg"
-        dual = self.b.alloc(diff_type(x.type, self.module.float_type), f"d_{name}")
-        self.b.store(dual, (VAL,), self.value(x))
-        self.b.store(dual, (DVAL,), self.tangent_or_zero(x))
+        dual = self.b.alloc(self.diff(x.type), f"d_{name}")
+        self.store_dual(dual, (), x)
         return dual
 
     def control(self, op: Op) -> None:
@@ -380,17 +402,9 @@ class _Forward:
         return tuple(inner), yields
 
     def binds_like(self, vs: tuple[Var, ...], like: tuple[Var, ...]) -> tuple[Var, ...]:
-        """Fresh images of `vs`, with a tangent wherever the variable of `like` has one."""
-        images: list[Var] = []
-        for v, model in zip(vs, like, strict=True):
-            image = Var(v.name, v.type)
-            self.val[v] = image
-            images.append(image)
-            if self.varied(model):
-                dot = Var(f"d_{v.name}", v.type)
-                self.dot[v] = dot
-                images.append(dot)
-        return tuple(images)
+        """Fresh images of `vs`, with tangents wherever the variable of `like` has some."""
+        pairs = zip(vs, like, strict=True)
+        return tuple(image for v, model in pairs for image in self.bind(v, model))
 
 
 def _ref(v: Var) -> Ref:

@@ -373,13 +373,14 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Derivative:
-    """name = fwd_diff(primal) or rev_diff(primal)."""
+    """name = fwd_diff(primal) or rev_diff(primal); `width`: how many tangents it carries."""
 
     name: str
     mode: Mode
     primal: str
     span: Span = field(default=NOWHERE, compare=False, repr=False)
     exported: bool = True
+    width: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -144,16 +144,17 @@ class Member:
 
 @dataclass(eq=False)
 class Derived:
-    """A derivative of another definition."""
+    """A derivative of another definition; `width`: how many tangents a forward one carries."""
 
     mode: Mode
     primal: Definition
+    width: int = 1
     derived: dict[Mode, Derived] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The name that it has when no one gives it another one."""
-        return implicit_name(self.primal.name, self.mode)
+        return implicit_name(self.primal.name, self.mode, self.width)
 
 
 @dataclass(eq=False)

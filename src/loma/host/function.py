@@ -286,7 +286,7 @@ class Function:
 
                 float_type = program.float_type.value
                 return member, (program.text, program.file, float_type, name, program.path)
-            case Derived(mode, primal):
+            case Derived(mode, primal, _):
                 transform = fwd_diff if mode is Mode.FORWARD else rev_diff
                 return transform, (self._primal or Function(primal),)
             case Mapped():

@@ -24,6 +24,7 @@ from loma.host.definitions import (
     struct,
 )
 from loma.host.watch import Watch
+from loma.ir.derived import implicit_name
 
 RESERVED: Final = frozenset(("make__dfloat", "_dfloat"))
 
@@ -146,8 +147,8 @@ class _Gathering:
                 self.p.names[d] = self._fresh(d.name)
             case Mapped():
                 self.p.names[d] = self._fresh(f"{d.label}_{self.p.names[d.primal]}")
-            case Derived(mode, primal):
-                self.p.names[d] = self._fresh(f"_d_{mode.value}_{self.p.names[primal]}")
+            case Derived(mode, primal, width):
+                self.p.names[d] = self._fresh(implicit_name(self.p.names[primal], mode, width))
 
     def _fresh(self, name: str) -> str:
         made, n = name, 0

@@ -25,6 +25,7 @@ from loma.ir.types import F64, Scalar
 Array: TypeAlias = np.ndarray[Any, Any]
 Arrays: TypeAlias = Mapping[str, Array]
 Blocks: TypeAlias = dict[tuple[str, str], Value]
+WIDTHS: Final = ((7, 8), (3, 4))  # so many directions and more: so many in each pass
 AT_ONCE: Final = 1 << 22  # numbers in the results of one call
 DTYPES: Final = {**SCALARS, Scalar.BOOL: np.dtype(np.bool_)}
 
@@ -106,16 +107,10 @@ class Plain:
 
     def columns(self, names: Sequence[str]) -> Blocks:
         """The Jacobian by inputs, in forward mode."""
-        op, blocks = self.op, dict[tuple[str, str], Value]()
-        for n in names:
-            i = self.inputs[n]
-            rates = [np.zeros_like(x) for x in self.arrays]
-            found = _along(op.forward, op.forward_inputs, self.arrays, rates, i)
-            for o, j in self.outputs.items():
-                at = op.forward_tangents[j]
-                assert at is not None
-                blocks[o, n] = _columns(found[at], self.arrays[i].shape)
-        return blocks
+        inputs = [self.inputs[n] for n in names]
+        found = _columns(self.op, self.arrays, inputs, list(self.outputs.values()))
+        return {(o, n): found[j, i] for n, i in zip(names, inputs)
+                for o, j in self.outputs.items()}
 
     def rows(self, names: Sequence[str]) -> Blocks:
         """The Jacobian by outputs, in reverse mode."""
@@ -142,24 +137,103 @@ class Plain:
         given = [(self.arrays if kind == PRIMAL else seeds)[k]
                  for kind, k in self.op.reverse_inputs]
         places = {k: at for at, (kind, k) in enumerate(self.op.reverse_inputs) if kind == PRIMAL}
-        rates = [np.zeros_like(x) for x in given]
-        blocks: Blocks = {}
-        for n in names:
-            i = self.inputs[n]
-            found = _along(back.forward, back.forward_inputs, given, rates, places[i])
-            for m in names:
-                adjoint = self.op.adjoints[self.inputs[m]]
-                assert adjoint is not None
-                at = back.forward_tangents[adjoint]
-                assert at is not None
-                blocks[m, n] = _columns(found[at], self.arrays[i].shape)
-        return blocks
+        inputs = {n: places[self.inputs[n]] for n in names}
+        adjoints = {m: self._adjoint(m) for m in names}
+        found = _columns(back, given, list(inputs.values()), list(adjoints.values()))
+        return {(m, n): found[j, i] for n, i in inputs.items() for m, j in adjoints.items()}
+
+    def _adjoint(self, name: str) -> int:
+        """Where the reverse derivative gives the adjoint of an input."""
+        found = self.op.adjoints[self.inputs[name]]
+        assert found is not None, "floats have adjoints"
+        return found
 
 
-def _columns(found: Array, shape: tuple[int, ...]) -> Array:
-    """Derivatives along the unit directions of an input, its dimensions last."""
-    moved = np.moveaxis(found, 0, -1)
-    return np.array(moved.reshape((*moved.shape[:-1], *shape)), order="C")
+def _columns(
+    op: Op, primals: Sequence[Array], inputs: Sequence[int], outputs: Sequence[int]
+) -> dict[tuple[int, int], Array]:
+    """The derivatives of outputs by inputs, in forward mode: arrays of shape output + input."""
+    sizes = [primals[i].size for i in inputs]
+    width = next((w for least, w in WIDTHS if sum(sizes) >= least), 1)
+    vector = op.vector(width) if width > 1 else None
+    if vector is None:
+        tangents = _one_by_one(op, primals, inputs, outputs)
+    else:
+        tangents = Lanes(vector, width, primals, inputs).run(outputs, op.tangents(width))
+    found: dict[tuple[int, int], Array] = {}
+    for j in outputs:
+        start = 0
+        for i, size in zip(inputs, sizes):
+            part = np.moveaxis(tangents[j][start:start + size], 0, -1)
+            whole = part.reshape((*part.shape[:-1], *primals[i].shape))
+            found[j, i] = np.array(whole, order="C")
+            start += size
+    return found
+
+
+def _one_by_one(
+    op: Op, primals: Sequence[Array], inputs: Sequence[int], outputs: Sequence[int]
+) -> dict[int, Array]:
+    """The tangents of outputs along all unit directions of inputs: one in each pass."""
+    rates = [np.zeros_like(x) for x in primals]
+    runs = [_along(op.forward, op.forward_inputs, primals, rates, i) for i in inputs]
+    places = {j: op.forward_tangents[j] for j in outputs}
+    return {j: np.concatenate([run[at] for run in runs])
+            for j, at in places.items() if at is not None}
+
+
+class Lanes:
+    """The unit directions of some inputs, several in each pass of a derivative; lanes that are
+    left over in the last pass have the direction zero.
+    """
+
+    def __init__(
+        self, op: Op, width: int, primals: Sequence[Array], inputs: Sequence[int]
+    ) -> None:
+        self.op = op
+        self.width = width
+        self.primals = primals
+        self.inputs = inputs
+        self.total = sum(primals[i].size for i in inputs)
+
+    def run(
+        self, outputs: Sequence[int], places: Sequence[int | None]
+    ) -> dict[int, Array]:
+        """The tangents of outputs; `places` are those of the first among the outputs of `op`."""
+        op, primals, passes = self.op, self.primals, -(-self.total // self.width)
+        many = op.batched(tuple(kind == OTHER and i in self.inputs for kind, i, _ in op.sources))
+        fixed = op.shapes(tuple(primals[i].shape for _, i, _ in op.sources))
+        numbers = sum(int(np.prod(s)) for s in fixed)
+        step = max(1, AT_ONCE // max(self.total * self.width, numbers))
+        zeros = [np.zeros_like(x) for x in primals]
+        runs: list[list[Array]] = []
+        for start in range(0, passes, step):
+            units = self._units(start, min(start + step, passes))
+            given = [primals[i] if kind == PRIMAL else units.get((i, lane), zeros[i])
+                     for kind, i, lane in op.sources]
+            runs.append(_run(many, given))
+        return {j: self._joined(runs, at) for j in outputs if (at := places[j]) is not None}
+
+    def _joined(self, runs: Sequence[Sequence[Array]], at: int) -> Array:
+        """All directions of one output, in order."""
+        lanes = [np.stack(run[at:at + self.width], 1) for run in runs]
+        whole = lanes[0] if len(lanes) == 1 else np.concatenate(lanes)
+        return whole.reshape((-1, *whole.shape[2:]))[:self.total]
+
+    def _units(self, start: int, stop: int) -> dict[tuple[int, int], Array]:
+        """The tangents of some passes, by input and lane: unit directions, one after another."""
+        found: dict[tuple[int, int], Array] = {}
+        first = 0
+        for i in self.inputs:
+            x = self.primals[i]
+            units = np.zeros((self.width, stop - start, x.size), x.dtype)
+            passes, lanes = np.divmod(np.arange(first, first + x.size), self.width)
+            here = np.flatnonzero((passes >= start) & (passes < stop))
+            units[lanes[here], passes[here] - start, here] = 1
+            for lane in range(self.width):
+                found[i, lane] = units[lane].reshape(-1, *x.shape)
+            first += x.size
+        return found
 
 
 def _along(op: Op, sources: Sequence[Source], primals: Sequence[Array], others: Sequence[Array],

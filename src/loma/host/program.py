@@ -36,7 +36,7 @@ from loma.host.gathering import Parts, gather
 from loma.host.imports import flat
 from loma.host.lengths import with_lengths
 from loma.host.modules import pruned, writes
-from loma.host.requests import signature_of, sliced
+from loma.host.requests import signature_of, sliced, vectorised
 from loma.ir.nodes import Module
 from loma.ir.types import Scalar
 
@@ -139,7 +139,7 @@ class Program(Parts):
                 parts += [d.written.source.file, d.written.source.text, str(d.simd),
                           repr(self.meanings[d])]
             elif isinstance(d, Derived):
-                parts += [d.mode.value, self.names[d.primal]]
+                parts += [d.mode.value, str(d.width), self.names[d.primal]]
             elif isinstance(d, Mapped):
                 parts.append(self._mapped(d))
         parts.append(repr(self.params))
@@ -158,7 +158,11 @@ class Program(Parts):
     def _loaded(self, parts: Iterable[surface.Definition], float_type: Scalar) -> typed.Module:
         file, text = self._main
         internal = frozenset(name for t in self.texts for name in t.module.internal)
-        return load_parts(list(parts), text, file, float_type, internal)
+        found = load_parts(list(parts), text, file, float_type, internal)
+        if isinstance(self.root, Derived) and self.root.width > 1:
+            primal = self.names[self.root.primal]
+            return vectorised(found, self.name, primal, self.root.width)
+        return found
 
     def _parts(self) -> Iterator[surface.Definition]:
         shared: set[tuple[Span, str]] = set()
@@ -174,13 +178,13 @@ class Program(Parts):
             match d:
                 case Decorated():
                     yield self._written(d, name)
-                case Derived():
+                case Derived() if d.width == 1:
                     where = self._span(d)
                     yield surface.Derivative(
                         name, d.mode, self.names[d.primal], where, span=where)
                 case Mapped():
                     yield from parsed(self._mapped(d), f"<{name}>").definitions
-                case Member():
+                case Member() | Derived():
                     pass
 
     def _span(self, d: Definition) -> Span:

@@ -28,6 +28,15 @@ def requested(program: typed.Module, mode: Mode, primal: str) -> tuple[typed.Mod
     return replace(program, structs=structs, derivatives=(*program.derivatives, made)), name
 
 
+def vectorised(program: typed.Module, name: str, primal: str, width: int) -> typed.Module:
+    """The program with a forward derivative of `primal` that carries several tangents."""
+    wanted = [StructType(s) for s in program.structs]
+    structs = with_diff_structs(program.structs, wanted, program.float_type, width)
+    span = request_of(program, primal).span
+    made = typed.Derivative(name, Mode.FORWARD, primal, span, width=width)
+    return replace(program, structs=structs, derivatives=(*program.derivatives, made))
+
+
 def request_of(program: typed.Module, name: str) -> typed.Function | typed.Derivative:
     """The function or request that bears a name; CallError lists what there is."""
     if name in program.functions:
@@ -51,7 +60,8 @@ def signature_of(program: typed.Module, name: str) -> Signature:
     found = request_of(program, name)
     if isinstance(found, typed.Function):
         return found.signature
-    return derived_signature(signature_of(program, found.primal), found.mode, program.float_type)
+    primal = signature_of(program, found.primal)
+    return derived_signature(primal, found.mode, program.float_type, found.width)
 
 
 def sliced(program: typed.Module, *wanted: str) -> typed.Module:

@@ -3,6 +3,9 @@
 Diff[float] = _dfloat {val, dval}     Diff[X] = _dX, memberwise     Diff[int] = int fwd_diff(f):
 every type mapped. rev_diff(f): In x -> In x, Out adj_x; Out y -> In adj_y; InOut x -> In x, InOut
 adj_x; then In _dreturn; then the hidden sizes. Adjoints of arrays have their shape.
+
+A forward derivative may carry several tangents, its `width`: then duals are {val, dval, dval_1,
+...}.
 """
 
 from __future__ import annotations
@@ -39,14 +42,24 @@ class Mode(Enum):
     REVERSE = "rev"
 
 
-def implicit_name(function: str, mode: Mode) -> str:
+def implicit_name(function: str, mode: Mode, width: int = 1) -> str:
     """The exported name of a derivative that no one declared."""
-    return f"_d_{mode.value}_{function}"
+    return f"_d_{mode.value}{width if width > 1 else ''}_{function}"
 
 
-def dual_name(scalar: Scalar, float_type: Scalar) -> str:
+def lanes(width: int) -> tuple[str, ...]:
+    """The members of a dual that hold its tangents."""
+    return (DVAL, *(f"{DVAL}_{k}" for k in range(1, width)))
+
+
+def prefix(width: int) -> str:
+    """What the names of Diff types begin with; with several tangents, nobody can write it so."""
+    return "_d" if width == 1 else f"_d{width}_"
+
+
+def dual_name(scalar: Scalar, float_type: Scalar, width: int = 1) -> str:
     """The name of Diff of a float: `_dfloat` for the scalar that `float` stands for."""
-    return "_dfloat" if scalar is float_type else f"_d{scalar.value}"
+    return prefix(width) + ("float" if scalar is float_type else scalar.value)
 
 
 def is_dual(t: Type) -> bool:
@@ -54,34 +67,35 @@ def is_dual(t: Type) -> bool:
     return isinstance(t, StructType) and t.name in ("_dfloat", "_df32", "_df64")
 
 
-def diff_type(t: Type, float_type: Scalar) -> Type:
-    """Diff[t]; arrays are mapped elementwise."""
+def diff_type(t: Type, float_type: Scalar, width: int = 1) -> Type:
+    """Diff[t]; arrays are mapped elementwise. `width`: how many tangents there are."""
     match t:
         case Scalar():
-            return StructType(dual_name(t, float_type)) if t.is_float else t
+            return StructType(dual_name(t, float_type, width)) if t.is_float else t
         case StructType(name):
-            return StructType(f"_d{name}")
+            return StructType(f"{prefix(width)}{name}")
         case ArrayType(element, size):
-            return ArrayType(diff_type(element, float_type), size)
+            return ArrayType(diff_type(element, float_type, width), size)
         case TapeType():
             return t
 
 
-def dual_struct(scalar: Scalar, float_type: Scalar) -> StructDef:
+def dual_struct(scalar: Scalar, float_type: Scalar, width: int = 1) -> StructDef:
     """The struct {val, dval} of a float scalar."""
-    return StructDef(dual_name(scalar, float_type), ((VAL, scalar), (DVAL, scalar)))
+    members = tuple((name, scalar) for name in (VAL, *lanes(width)))
+    return StructDef(dual_name(scalar, float_type, width), members)
 
 
-def diff_struct(s: StructDef, float_type: Scalar) -> StructDef:
+def diff_struct(s: StructDef, float_type: Scalar, width: int = 1) -> StructDef:
     """Diff of a struct, memberwise."""
-    members = tuple((name, diff_type(t, float_type)) for name, t in s.members)
-    name = diff_type(StructType(s.name), float_type)
+    members = tuple((name, diff_type(t, float_type, width)) for name, t in s.members)
+    name = diff_type(StructType(s.name), float_type, width)
     assert isinstance(name, StructType)
     return StructDef(name.name, members)
 
 
 def with_diff_structs(
-    structs: Structs, wanted: Iterable[Type], float_type: Scalar
+    structs: Structs, wanted: Iterable[Type], float_type: Scalar, width: int = 1
 ) -> dict[str, StructDef]:
     """The table extended by the structs of the duals and by Diff of every type in `wanted`.
 
@@ -90,7 +104,7 @@ def with_diff_structs(
     """
     table = dict(structs)
     for scalar in (F32, F64):
-        dual = dual_struct(scalar, float_type)
+        dual = dual_struct(scalar, float_type, width)
         table.setdefault(dual.name, dual)
     todo = [t for t in wanted]
     while todo:
@@ -98,7 +112,7 @@ def with_diff_structs(
             case ArrayType(element):
                 todo.append(element)
             case StructType(name):
-                d = diff_struct(table[name], float_type)
+                d = diff_struct(table[name], float_type, width)
                 if d.name not in table:
                     table[d.name] = d
                     todo.extend(m for _, m in table[name].members)
@@ -107,12 +121,13 @@ def with_diff_structs(
     return table
 
 
-def forward_signature(s: Signature, float_type: Scalar) -> Signature:
+def forward_signature(s: Signature, float_type: Scalar, width: int = 1) -> Signature:
     """The signature of fwd_diff of a function with signature `s`."""
     arguments = tuple(
-        a if a.nodiff else replace(a, type=diff_type(a.type, float_type)) for a in s.arguments
+        a if a.nodiff else replace(a, type=diff_type(a.type, float_type, width))
+        for a in s.arguments
     )
-    result = None if s.result is None else diff_type(s.result, float_type)
+    result = None if s.result is None else diff_type(s.result, float_type, width)
     return Signature(arguments, result, s.simd)
 
 
@@ -149,11 +164,13 @@ def _fresh(name: str, taken: set[str]) -> str:
     return name
 
 
-def derived_signature(s: Signature, mode: Mode, float_type: Scalar) -> Signature:
+def derived_signature(
+    s: Signature, mode: Mode, float_type: Scalar, width: int = 1
+) -> Signature:
     """The signature of a derivative."""
     match mode:
         case Mode.FORWARD:
-            return forward_signature(s, float_type)
+            return forward_signature(s, float_type, width)
         case Mode.REVERSE:
             return reverse_signature(s)
 

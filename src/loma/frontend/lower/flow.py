@@ -40,7 +40,8 @@ def signatures(module: Module) -> dict[str, Signature]:
         if not ready:
             raise InternalError(f"derivatives without a primal: {[d.name for d in waiting]}")
         for d in ready:
-            table[d.name] = derived_signature(table[d.primal], d.mode, module.float_type)
+            table[d.name] = derived_signature(
+                table[d.primal], d.mode, module.float_type, d.width)
         waiting = [d for d in waiting if d.name not in table]
     return table
 

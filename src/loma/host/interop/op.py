@@ -22,11 +22,14 @@ from loma.backends.llvm.flat_call import NAME, NO_MEMORY
 from loma.backends.llvm.flat_object import compile_flat, load_flat
 from loma.backends.llvm.flat_shape import Call, Dim, Leaf
 from loma.backends.llvm.loaded import record_key
+from loma.diagnostics import CompileError
 from loma.host.build import compiler_version
 from loma.host.call import Instance
+from loma.host.definitions import Derived
 from loma.host.function import Function, fwd_diff, rev_diff
 from loma.host.interop.buffers import RETURNED, Buffer, Buffers, owner
 from loma.host.refusals import ArgumentValueError
+from loma.ir.derived import Mode
 from loma.ir.nodes import Direction
 from loma.ir.types import Scalar
 
@@ -36,6 +39,7 @@ MOST_THREADS: Final = (1 << 31) - 1
 PRIMAL: Final = "primal"
 OTHER: Final = "other"  # an adjoint or a tangent
 Source: TypeAlias = tuple[str, int]  # PRIMAL or OTHER, and which
+Lane: TypeAlias = tuple[str, int, int]  # the same, and which of several tangents
 
 
 class Op:
@@ -67,6 +71,8 @@ class Op:
         self.batches: dict[tuple[bool, ...], Op] = {}
         self.known: dict[tuple[Shape, ...], tuple[Shape, ...]] = {}
         self.doors: dict[str, Any] = {}
+        self.sources: tuple[Lane, ...] = ()
+        self.vectors: dict[int, Op | None] = {}
 
     @property
     def name(self) -> str:
@@ -146,12 +152,37 @@ class Op:
     @cached_property
     def forward_tangents(self) -> tuple[int | None, ...]:
         """Where the forward derivative gives the tangent of each output."""
+        return self.tangents(1)
+
+    def tangents(self, width: int) -> tuple[int | None, ...]:
+        """Where a derivative for some directions gives the first tangent of each output."""
         found: list[int | None] = []
         at = 0
         for real in self.float_outputs:
             found.append(at + 1 if real else None)
-            at += 2 if real else 1
+            at += 1 + width if real else 1
         return tuple(found)
+
+    def vector(self, width: int) -> Op | None:
+        """The forward derivative for several directions at once, if there is one.
+
+        `sources` are what it takes: each input, followed by its tangents.
+        """
+        if width not in self.vectors:
+            self.vectors[width] = self._vector(width)
+        return self.vectors[width]
+
+    def _vector(self, width: int) -> Op | None:
+        definition = Derived(Mode.FORWARD, self.f.__loma_definition__, width)
+        try:
+            made = Op(Function(definition, self.f), self.float_type, self.threads, self.sizes)
+        except CompileError:
+            return None
+        made.sources = tuple(
+            (kind, i, lane) for i, real in enumerate(self.floats)
+            for kind, lane in ((PRIMAL, 0), *((OTHER, k) for k in range(width if real else 0))))
+        assert len(made.inputs) == len(made.sources), f"{self.name} in {width} directions"
+        return made
 
     # Shapes.
 
