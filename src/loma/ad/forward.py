@@ -365,29 +365,16 @@ class _Forward:
                 carried = body.args[1:]
                 first = self.pairs(inits, carried)
                 image = self.region(body, carried)
-                self.b.emit(
-                    replace(
-                        op,
-                        start=self.value(start),
-                        count=self.value(count),
-                        inits=first,
-                        body=image,
-                        outs=self.binds_like(outs, carried),
-                    )
-                )
+                after = self.binds_like(outs, carried)
+                first_round, rounds = self.value(start), self.value(count)
+                self.b.emit(replace(
+                    op, start=first_round, count=rounds, inits=first, body=image, outs=after))
             case While(inits, cond, body, outs):
                 first = self.pairs(inits, body.args)
                 test = Region(self.binds_like(cond.args, body.args), *self.condition(cond))
                 image = self.region(body, body.args)
-                self.b.emit(
-                    replace(
-                        op,
-                        inits=first,
-                        cond=test,
-                        body=image,
-                        outs=self.binds_like(outs, body.args),
-                    )
-                )
+                after = self.binds_like(outs, body.args)
+                self.b.emit(replace(op, inits=first, cond=test, body=image, outs=after))
             case Parallel(count, body, outs):
                 image = self.region(body, outs)
                 self.b.emit(replace(op, count=self.value(count), body=image, outs=self.binds(outs)))
