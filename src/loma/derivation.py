@@ -241,20 +241,19 @@ class Derivation:
             self.raw[want.name] = ruled
             self.add_halves()
         elif want.mode is Mode.FORWARD:
-            self.raw[want.name] = self.forward_of(want)
+            self.raw[want.name] = self.forward_of(want, self.prepare(want.primal))
         else:
             self.derive_reverse(want, self.prepare(want.primal))
         if want.name in self.requested:
             self.raw[want.name] = with_export(self.raw[want.name])
 
-    def forward_of(self, want: Wanted) -> Function:
-        """A forward derivative."""
+    def forward_of(self, want: Wanted, f: Function) -> Function:
+        """A forward derivative, of the primal as it was prepared."""
 
         def called(name: str, plain: frozenset[int]) -> str:
             """The derivative of a callee that takes some memory without tangents."""
             return self.name_of(self.plain_variant(name, plain), Mode.FORWARD, want.width)
 
-        f = self.prepare(want.primal)
         return self.finish(
             forward(f, want.name, self.module, called, self.signature, want.width)
         )
@@ -291,10 +290,7 @@ class Derivation:
         want = self.wanted.get(name)
         f = self.function(name)
         if want is not None and want.mode is Mode.FORWARD and want.primal not in self.rules:
-            primal = self.in_memory(want.primal)
-            f = self.finish(
-                forward(primal, name, self.module, self.forward_name, self.signature)
-            )
+            f = self.forward_of(want, self.in_memory(want.primal))
         return self.simplified(f, IN_MEMORY)
 
     def reverse_of(self, want: Wanted, f: Function) -> None:

@@ -385,8 +385,7 @@ class Derivative:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Module:
-    """A checked file. `structs` holds Diff structs too, once any derivative is requested.
-
+    """A checked file. `structs` holds Diff structs too, once any derivative is requested;
     `make__dfloat`-style constructors appear as ordinary functions in `functions`. `rules` are
     derivatives that the program has written itself, each by the name of its function.
     """
