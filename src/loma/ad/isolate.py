@@ -56,7 +56,7 @@ class _Isolate:
             if not isinstance(a, Var) or not self.moves(a):
                 continue
             args[i] = local = b.alloc(a.content, a.name)
-            if i not in rule.writes:
+            if not rule.fills(i, a.content):
                 copy_leaves(b, a, local, self.structs)
             if direction(rule, i) is not Direction.IN:
                 back.append((local, a))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from loma.ad.errors import NotDifferentiable
@@ -121,7 +122,7 @@ class Rulebook:
             )
         body = maker.prepare(primal)
         still = ""
-        if not all(self.covers(body, i) for i in outputs(body)):
+        if not all(self.covers(body, i, body.params[i].content) for i in outputs(body)):
             still = maker.name_of(self.still(primal), Mode.FORWARD)
             maker.function(still)
         values = Values(body, still)
@@ -161,8 +162,9 @@ class Rulebook:
                     self.found[name] = refused
                     continue
                 f = self.maker.prepare(name)
-                writes = frozenset(i for i in outputs(f) if self.covers(f, i))
-                self.found[name] = Rule(f, reverse, self.still(name), writes)
+                fills = partial(self.covers, f)
+                writes = frozenset(i for i in outputs(f) if fills(i, f.params[i].content))
+                self.found[name] = Rule(f, reverse, self.still(name), writes, fills)
 
     def rule(self, name: str) -> Rule | NotDifferentiable | None:
         """The reverse rule of a function, or why there is none; None for a function without
@@ -172,9 +174,13 @@ class Rulebook:
             return self.found.get(name)
         return self.circle(Mode.REVERSE, name)
 
-    def covers(self, f: Function, i: int) -> bool:
-        """Whether a function certainly writes all of an output."""
-        content, structs = f.params[i].content, self.module.structs
+    def covers(self, f: Function, i: int, content: Type) -> bool:
+        """Whether a function certainly writes all of a parameter, an output, where that is such
+        memory.
+        """
+        structs = self.module.structs
+        if i not in outputs(f):
+            return False
         if i >= len(f.signature.arguments):
             return not has_pointer(content, structs)
         unbounded = isinstance(content, ArrayType) and content.size is None
