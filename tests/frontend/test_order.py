@@ -176,7 +176,7 @@ def test_stacks(how: str, n: int) -> None:
 
 
 SCALARS = """
-def half(x : In[float], rest : Out[float]) -> float:
+def half(x : In[float], rest : InOut[float]) -> float:
     rest = x - 0.25 * x
     return 0.25 * x
 

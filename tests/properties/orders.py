@@ -13,7 +13,7 @@ def order_step(v : InOut[float], w : In[float]) -> float:
     v = 0.5 * v + 0.4 * sin(w) + 0.1
     return 0.7 * v * w
 
-def order_split(x : In[float], rest : Out[float]) -> float:
+def order_split(x : In[float], rest : InOut[float]) -> float:
     rest = 0.5 * sin(x)
     return 0.3 * x
 

@@ -28,7 +28,7 @@ class Assignments(Parts):
                 return self.method_call(e, "whole")
             case surface.Call(function) if self.scope.find(function) is None and (
                     self.context.signatures.get(function) is not None):
-                return self.valued(e, self.user_call(e, statement=True), "whole")
+                return self.valued(e, self.user_call(e, statement=False), "whole")
             case _:
                 return self.expr(e)
 

@@ -87,12 +87,13 @@ class CallChecker(GenericCalls):
             return None
         if signature.simd and self.launching is None:
             self.report(codes.kernel_called(e))
-        outputs = [f"`{a.name}`" for a, _ in paired(signature)
-                   if a.direction is not Direction.IN]
-        unordered = bool(outputs) and not statement and not self.hoisting
-        if unordered:
-            self.report(codes.out_in_expression(e, " and ".join(outputs)))
         written = paired(signature)
+        outputs = [a for a, _ in written if a.direction is not Direction.IN]
+        filled = [a for a in outputs if a.direction is Direction.OUT]
+        unordered = not statement and bool(filled if self.hoisting else outputs)
+        if unordered:
+            names = " and ".join(f"`{a.name}`" for a in filled or outputs)
+            self.report(codes.out_in_expression(e, names, filled=bool(filled)))
         if len(written) != len(values):
             shown = self.shown_call(e.function, signature)
             self.report(codes.arity(e, len(written), len(values), shown))

@@ -49,11 +49,12 @@ def mismatch(call: surface.Call, span: Span, name: str, wanted: str, found: str)
                    kind=CallTypeMismatch, payload={"expr": call})
 
 
-def out_in_expression(call: surface.Call, outputs: str) -> Finding:
-    """A call that writes its arguments, where it may happen never, or many times.
+def out_in_expression(call: surface.Call, outputs: str, filled: bool) -> Finding:
+    """A call that writes its arguments, used as a value.
 
-    A call that writes its operands happens once, when it is its turn. In a reduction, or in the
-    message of an assertion, it could not.
+    A call that fills `Out` arguments is a statement, so that it is plain when they have their
+    values. One that changes `InOut` arguments may be a value, but not in a reduction or in the
+    message of an assertion, where it could happen never, or many times.
 
         def g(x : In[float], y : Out[float]) -> float:
             y = x
@@ -61,10 +62,11 @@ def out_in_expression(call: surface.Call, outputs: str) -> Finding:
 
         def f(x : In[float]) -> float:
             y : float
-            return sum(g(x, y) for i in range(3))
+            return g(x, y)
     """
-    return finding("E0403", f"`{call.function}` writes {outputs}, and here it would be called "
-                            "never, or many times", call.span,
+    why = "so its call is a statement" if filled else (
+        "and here it would be called never, or many times")
+    return finding("E0403", f"`{call.function}` writes {outputs}, {why}", call.span,
                    help=f"write `{call.function}(...)` on a line of its own, before this one",
                    kind=CallWithOutArgNotInCallStmt, payload={"expr": call})
 
