@@ -54,9 +54,9 @@ def recipe(w: Writer, s: Scope, among: tuple[str, ...] | None = None) -> bool:
 def _hole(s: Scope, kind: str) -> str:
     match kind:
         case "<f>":
-            return f"({float_expr(s, 1)})"
+            return f"(1.0 * {float_expr(s, 1)})"
         case "<l>":
-            return f"({leaf(s, 0)})"
+            return f"(1.0 * {leaf(s, 0)})"
         case "<c>":
             return f"({condition(s, 0)})"
         case "<i>":
@@ -64,7 +64,7 @@ def _hole(s: Scope, kind: str) -> str:
         case "<n>":
             return str(s.rng.randint(0, 3))
         case _:
-            return literal(s)
+            return f"(1.0 * {literal(s)})"
 
 
 def needs(lines: list[str]) -> list[str]:
