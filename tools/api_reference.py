@@ -27,7 +27,7 @@ SECTIONS = {
     "Seeing inside": ("explain", "Explanation", "nan_hunt", "check_rule"),
     "Errors and warnings": ("UserError", "CompileError", "RunError", "ArgumentTypeError",
                             "ArgumentValueError", "CopyWarning", "LomaWarning"),
-    "Types of arguments": ("In", "Out", "InOut", "NoDiff", "Array", "Diff", "Tape"),
+    "Types of arguments": ("In", "Out", "InOut", "NoDiff", "Array", "Diff", "Stack", "Tape"),
 }
 MEMBERS = {"Function": ("name", "source", "signature", "is_kernel", "map")}
 ALIASES = {

@@ -9,32 +9,37 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from loma.diagnostics import Diagnostic, Span
 from loma.frontend import surface
 from loma.frontend.codes import syntax as codes
 from loma.frontend.errors import Finding, ProgramError, raise_all
+from loma.frontend.parse.classes import ABS, BINARY, GET, SET, SPECIAL, UNARY
+from loma.frontend.parse.expr import ARITHMETIC, COMPARISONS, DIRECTIONS
 from loma.frontend.parse.program import Parser
 from loma.frontend.source import Source, open_source, read
 
 Dotted: TypeAlias = tuple[str, ...]
 Meanings: TypeAlias = Mapping[Dotted, str]
 Node = TypeVar("Node", bound=ast.AST)
+PREFIXES: Final[Mapping[type[ast.AST], str]] = {ast.USub: "-", ast.UAdd: "+", ast.Invert: "~"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Written:
     """A function of a Python file.
 
-    `outer`: the names in it that come from outside, each with the place of its first use. `sizes`:
-    for each argument the named sizes of its dimensions, outermost first.
+    `outer`: the names in it that come from outside, each with the place of its first use.
+    `mentions`: the methods that it may call, operators among them. `sizes`: for each argument the
+    named sizes of its dimensions, outermost first.
     """
 
     source: Source
     name: str
     span: Span
     outer: Mapping[Dotted, Span]
+    mentions: frozenset[str]
     sizes: Mapping[str, tuple[str | None, ...]]
 
     def function(
@@ -46,17 +51,41 @@ class Written:
 
         `params` and `classes`: the names that stand for types.
         """
-        findings: list[Finding] = []
-        node = _definition(self.source, findings)
-        node = _Rewriter(meanings).visit(node)
+        node, parser = self._opened(meanings, params, classes)
         node.name = name
         node.decorator_list = [ast.Name("simd", ast.Load())] if simd else []
+        made = parser.function(node)
+        raise_all(parser.findings, self.source.text)
+        return made
+
+    def method(
+        self, meanings: Meanings, owner: str, static: bool, params: Mapping[str, surface.TypeParam],
+        classes: frozenset[str],
+    ) -> list[surface.Function]:
+        """The function as a method of a struct."""
+        node, parser = self._opened(meanings, params, classes)
+        node.decorator_list = []
+        made = parser.method(node, owner, static)
+        raise_all(parser.findings, self.source.text)
+        return made
+
+    def is_operator(self) -> bool:
+        """Whether a method of a class is an operator of loma, and not one for Python alone."""
+        node = _definition(self.source, [])
+        heads = [_dotted(a.annotation.value) if isinstance(a.annotation, ast.Subscript) else None
+                 for a in node.args.args[1:]]
+        return self.name in SPECIAL and all(h is not None and h[-1] in DIRECTIONS for h in heads)
+
+    def _opened(
+        self, meanings: Meanings, params: Mapping[str, surface.TypeParam] | None,
+        classes: frozenset[str],
+    ) -> tuple[ast.FunctionDef, Parser]:
+        findings: list[Finding] = []
+        node = _Rewriter(meanings).visit(_definition(self.source, findings))
         parser = Parser(self.source, findings)
         parser.type_params = dict(params or {})
         parser.classes = set(classes)
-        made = parser.function(node)
-        raise_all(findings, self.source.text)
-        return made
+        return node, parser
 
     def text(self, meanings: Meanings, name: str, simd: bool) -> str:
         """The function as loma text, comments kept."""
@@ -92,7 +121,8 @@ def scan(text: str, file: str) -> Written:
     node = _definition(source, findings)
     raise_all(findings, source.text)
     span = source.named(node, node.name)
-    return Written(source, node.name, span, _outer(node, source), _sizes(source))
+    return Written(source, node.name, span, _outer(node, source), frozenset(_mentions(node)),
+                   _sizes(source))
 
 
 def type_expr(text: str, span: Span) -> surface.TypeExpr:
@@ -102,6 +132,11 @@ def type_expr(text: str, span: Span) -> surface.TypeExpr:
     made = Parser(source, findings).type(ast.parse(text, mode="eval").body)
     assert not findings, f"{text} is not a type"
     return made
+
+
+def number(text: str, span: Span) -> surface.Expr | None:
+    """A number that is given as text; None for no text."""
+    return surface.Number(ast.literal_eval(text), span=span) if text else None
 
 
 def type_param(name: str, choices: Sequence[str], span: Span) -> surface.TypeParam:
@@ -196,6 +231,8 @@ class _Opener(ast.NodeTransformer):
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         node.annotation = _opened(node.annotation)
+        if isinstance(node.annotation, ast.Subscript):  # In["Vec"]
+            node.annotation.slice = _opened(node.annotation.slice) or node.annotation.slice
         if node.annotation is not None:
             node.annotation = _Unsized().visit(node.annotation)
         return node
@@ -282,6 +319,27 @@ def _outer(node: ast.FunctionDef, source: Source) -> dict[Dotted, Span]:
     for name, use in _outer_nodes(node):
         found.setdefault(name, source.span(use))
     return found
+
+
+def _mentions(node: ast.FunctionDef) -> Iterator[str]:
+    """The methods that may be called by name or by an operator."""
+    for part in ast.walk(node):
+        match part:
+            case ast.Attribute(_, name):
+                yield name
+            case ast.operator():
+                yield from BINARY.get(ARITHMETIC.get(type(part), ""), ())
+            case ast.cmpop():
+                yield from BINARY.get(COMPARISONS.get(type(part), ""), ())
+                yield from BINARY["=="]  # which != falls back to
+            case ast.unaryop():
+                yield UNARY.get(PREFIXES.get(type(part), ""), "")
+            case ast.Subscript():
+                yield from (GET, SET)
+            case ast.Name("abs"):
+                yield ABS
+            case _:
+                pass
 
 
 class _Rewriter(ast.NodeTransformer):

@@ -19,7 +19,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import CellType, FunctionType, ModuleType
-from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+from typing import Final, TypeAlias, TypeVar
 
 from loma.backends.llvm.python_call import compiler_lock
 from loma.diagnostics import Diagnostic, Files, UserError
@@ -28,12 +28,10 @@ from loma.frontend.check.generic import is_template
 from loma.frontend.methods import lifted
 from loma.frontend.python import Dotted, Written, placed, scan
 from loma.host import names
+from loma.host.classes import NUMPY_TYPES, TYPES, Obj, is_numpy_scalar, type_text
 from loma.ir.derived import Mode, implicit_name
-from loma.ir.nodes import Direction
 from loma.ir.prims import FUNCTIONS
 from loma.ir.types import Scalar
-
-Obj: TypeAlias = Any  # anything that a name of a Python module can refer to
 
 
 class Missing:
@@ -41,12 +39,11 @@ class Missing:
 
 
 MISSING: Final = Missing()
-TYPES: Final[Mapping[int, str]] = {
-    id(float): "float", id(int): "int", id(bool): "bool", id(range): "range",
-    id(names.Array): "Array", id(names.Diff): "Diff", id(names.In): "In", id(names.Out): "Out",
-    id(names.InOut): "InOut", id(names.NoDiff): "NoDiff"}
+PACKAGE: Final = __name__.partition(".")[0]
+ALIASES: Final = {
+    "absolute": "abs", "fabs": "abs", "arccos": "acos", "arcsin": "asin", "arctan": "atan",
+    "arctan2": "atan2", "maximum": "max", "minimum": "min", "power": "pow"}
 CALLABLES: Final = (Callable, typing.Callable)
-NUMPY_TYPES: Final = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64"}
 
 
 @dataclass(eq=False)
@@ -63,6 +60,11 @@ class Decorated:
         code = self.fn.__code__
         cells = self.fn.__closure__ or ()
         self.cells: dict[str, CellType] = dict(zip(code.co_freevars, cells))
+        self.nearby: dict[str, Obj] = {}
+        missing = {d[0] for d in self.written.outer if self._root(d[0]) is MISSING}
+        if missing:
+            around = _outside()
+            self.nearby = {name: around[name] for name in missing if name in around}
 
     @property
     def name(self) -> str:
@@ -84,12 +86,12 @@ class Decorated:
                 return MISSING
         if name in self.fn.__globals__:
             return self.fn.__globals__[name]
-        return getattr(builtins, name, MISSING)
+        return self.nearby.get(name, getattr(builtins, name, MISSING))
 
     def namespace(self) -> dict[str, Obj]:
         """The names that annotations of a class nearby may use."""
         found = {name: self._root(name) for name in self.cells}
-        return {**self.fn.__globals__, **found}
+        return {**self.fn.__globals__, **self.nearby, **found}
 
 
 @dataclass(eq=False)
@@ -228,9 +230,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """The name of a class that is used as a struct."""
+    """The name of a class that is used as a struct, or of a static method in it."""
 
     cls: type
+    tail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +264,10 @@ def meaning(found: Obj, dotted: Dotted, user: Decorated) -> Meaning:
     if isinstance(found, numbers.Number):
         return Plain(_number(found, dotted, user))
     if isinstance(found, type):
-        return Plain(NUMPY_TYPES[found.__name__]) if _is_numpy_scalar(found) else Class(found)
+        return Plain(NUMPY_TYPES[found.__name__]) if is_numpy_scalar(found) else Class(found)
+    owner = user.lookup(dotted[:-1]) if dotted[1:] else None
+    if isinstance(owner, type) and isinstance(found, FunctionType):
+        return Class(owner, f".{dotted[-1]}")
     raise _refused(found, dotted, user)
 
 
@@ -270,7 +276,7 @@ def _param(found: TypeVar) -> Param:
         raise TypeError(f"`{found.__name__}` cannot be the class `{cls.__name__}`: give no choices")
 
     name = found.__name__
-    return Param(name, tuple([_type_text(t, name, no_struct) for t in found.__constraints__]))
+    return Param(name, tuple([type_text(t, name, no_struct) for t in found.__constraints__]))
 
 
 def _builtin(found: Obj, dotted: Dotted) -> str:
@@ -281,11 +287,17 @@ def _builtin(found: Obj, dotted: Dotted) -> str:
         return "Callable"
     if getattr(math, dotted[-1], None) is found and dotted[-1] in FUNCTIONS:
         return dotted[-1]
-    return dotted[-1] if getattr(builtins, dotted[-1], None) is found else ""
+    if getattr(builtins, dotted[-1], None) is found:
+        return dotted[-1]
+    return _numeric(found)
 
 
-def _is_numpy_scalar(cls: type) -> bool:
-    return cls.__module__ == "numpy" and cls.__name__ in NUMPY_TYPES
+def _numeric(found: Obj) -> str:
+    """The builtin that a function of NumPy, or of `math` under another name, is for numbers."""
+    if type(found).__name__ != "ufunc" and found is not math.fabs:
+        return ""
+    name = ALIASES.get(found.__name__, found.__name__)
+    return name if name in FUNCTIONS else ""
 
 
 def _number(value: Obj, dotted: Dotted, user: Decorated) -> str:
@@ -325,6 +337,14 @@ def _refused(found: Obj, dotted: Dotted, user: Decorated) -> UserError:
 # Sources.
 
 
+def _outside() -> Mapping[str, Obj]:
+    """The variables of the code that called loma."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == PACKAGE:
+        frame = frame.f_back
+    return {} if frame is None else frame.f_locals
+
+
 def _source(fn: FunctionType) -> tuple[str, str]:
     """The function's text, padded to its place in its file, and the file's name."""
     if not isinstance(fn, FunctionType):
@@ -344,42 +364,3 @@ def _source(fn: FunctionType) -> tuple[str, str]:
 def file_text(file: str, otherwise: str) -> str:
     """A file's whole text, for the lines that diagnostics show."""
     return "".join(linecache.getlines(file)) or otherwise
-
-
-# Structs.
-
-
-def struct(
-    cls: type, namespace: Mapping[str, Obj], name_of: Callable[[type], str]
-) -> list[tuple[str, str]]:
-    """The members of a class with annotations, as loma text; raises TypeError for what has no
-    loma type.
-    """
-    hints = _hints(cls, namespace)
-    if not hints:
-        raise TypeError(f"`{cls.__name__}` has no annotated members: it is no struct")
-    return [(m, _type_text(t, f"{cls.__name__}.{m}", name_of)) for m, t in hints.items()]
-
-
-def _hints(cls: type, namespace: Mapping[str, Obj]) -> dict[str, Obj]:
-    try:
-        return get_type_hints(cls, localns=dict(namespace))
-    except NameError as e:
-        raise TypeError(f"an annotation of `{cls.__name__}` cannot be read: {e}") from e
-
-
-def _type_text(t: Obj, where: str, name_of: Callable[[type], str]) -> str:
-    if id(t) in TYPES and not isinstance(t, Direction):
-        return TYPES[id(t)]
-    if isinstance(t, names.Builtin):
-        return t.__name__
-    made: Obj = get_origin(t)
-    if made is names.Array:
-        element, *size = get_args(t)
-        inner = _type_text(element, where, name_of)
-        return f"Array[{inner}, {size[0]}]" if size else f"Array[{inner}]"
-    if made is names.Diff:
-        return f"Diff[{_type_text(get_args(t)[0], where, name_of)}]"
-    if isinstance(t, type):
-        return NUMPY_TYPES[t.__name__] if _is_numpy_scalar(t) else name_of(t)
-    raise TypeError(f"`{where}` is annotated {t!r}, which is no loma type")

@@ -8,6 +8,8 @@ from typing import Final
 
 from loma.diagnostics import Span
 from loma.frontend.python import Dotted
+from loma.host.classes import Member as StructMember
+from loma.host.classes import members, methods
 from loma.host.definitions import (
     Call,
     Class,
@@ -21,12 +23,19 @@ from loma.host.definitions import (
     Plain,
     Text,
     meaning,
-    struct,
 )
 from loma.host.watch import Watch
 from loma.ir.derived import implicit_name
 
 RESERVED: Final = frozenset(("make__dfloat", "_dfloat"))
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method of a class that the program calls, perhaps."""
+
+    definition: Decorated
+    static: bool
 
 
 @dataclass(eq=False)
@@ -36,8 +45,8 @@ class Parts:
     `params`: the names that stand for any type, each with the types to choose from.
 
     `names`: what each definition is called in the program. `meanings`: what the names in a
-    function stand for, as loma text. `classes`, `members`, `places`: the structs. `watches`: the
-    names whose meaning may change.
+    function stand for, as loma text. `classes`, `members`, `methods`, `places`: the structs.
+    `watches`: the names whose meaning may change.
     """
 
     root: Definition
@@ -45,7 +54,8 @@ class Parts:
     names: dict[Definition, str] = field(default_factory=dict)
     meanings: dict[Decorated, dict[Dotted, str]] = field(default_factory=dict)
     classes: dict[type, str] = field(default_factory=dict)
-    members: dict[type, list[tuple[str, str]]] = field(default_factory=dict)
+    members: dict[type, list[StructMember]] = field(default_factory=dict)
+    methods: dict[type, list[Method]] = field(default_factory=dict)
     places: dict[type, Span] = field(default_factory=dict)
     watches: list[Watch] = field(default_factory=list)
     params: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -62,7 +72,9 @@ class _Gathering:
         self.taken: set[str] = set(RESERVED)
         self.calls: list[tuple[Decorated, Dotted, Definition]] = []
         self.order: dict[Definition, None] = {}
-        self.used: list[tuple[Decorated, Dotted, type]] = []
+        self.used: list[tuple[Decorated, Dotted, Class]] = []
+        self.mentions: set[str] = set()
+        self.met: set[tuple[type, str]] = set()
         self.plain: dict[Decorated, dict[Dotted, str]] = {}
 
     def run(self) -> None:
@@ -70,16 +82,41 @@ class _Gathering:
         self._reach(self.p.root)
         for t in self.p.texts:
             self.taken |= {d.name for d in t.parts}
-        for user, dotted, cls in self.used:
-            self._class(cls, user, user.written.outer[dotted])
+        self._classes()
+        lifted = {m.definition for found in self.p.methods.values() for m in found}
         for d in sorted(self.order, key=lambda d: isinstance(d, Derived | Mapped)):
-            self._name(d)
+            if d not in lifted:
+                self._name(d)
         for user, meanings in self.plain.items():
             self.p.meanings[user] = meanings
         for user, dotted, called in self.calls:
             self.p.meanings[user][dotted] = self.p.names[called]
-        for user, dotted, cls in self.used:
-            self.p.meanings[user][dotted] = self.p.classes[cls]
+        for user, dotted, used in self.used:
+            self.p.meanings[user][dotted] = self.p.classes[used.cls] + used.tail
+
+    def _classes(self) -> None:
+        """Names the classes, and finds their methods that are mentioned, and so on."""
+        done, found = 0, True
+        while done < len(self.used) or found:
+            for user, dotted, used in self.used[done:]:
+                self._class(used.cls, user, user.written.outer[dotted])
+            done, found = len(self.used), False
+            for cls in list(self.p.classes):
+                for method in self._methods(cls):
+                    self.p.methods.setdefault(cls, []).append(method)
+                    self._reach(method.definition)
+                    found = True
+
+    def _methods(self, cls: type) -> list[Method]:
+        """The methods of a class that are mentioned by now, and were not before."""
+        found: list[Method] = []
+        for name, fn, static in methods(cls):
+            if name in self.mentions and (cls, name) not in self.met:
+                self.met.add((cls, name))
+                made = Method(Decorated(fn, False), static)
+                if not name.startswith("__") or made.definition.written.is_operator():
+                    found.append(made)
+        return found
 
     def _reach(self, root: Definition) -> None:
         todo = [root]
@@ -103,6 +140,7 @@ class _Gathering:
         """The definitions that a decorated function names."""
         found: list[Definition] = []
         self.plain[d] = {}
+        self.mentions |= d.written.mentions
         for dotted in d.written.outer:
             obj = d.lookup(dotted)
             match meaning(obj, dotted, d):
@@ -119,8 +157,8 @@ class _Gathering:
                     self.p.params[name] = choices
                     self.taken.add(name)
                     self.p.watches.append(Watch(d, dotted, obj))
-                case Class(cls):
-                    self.used.append((d, dotted, cls))
+                case Class() as used:
+                    self.used.append((d, dotted, used))
                     self.p.watches.append(Watch(d, dotted, obj))
         return found
 
@@ -129,7 +167,7 @@ class _Gathering:
             return self.p.classes[cls]
         name = self.p.classes[cls] = self._fresh(cls.__name__)
         self.p.places[cls] = place
-        self.p.members[cls] = struct(
+        self.p.members[cls] = members(
             cls, user.namespace(), lambda inner: self._class(inner, user, place))
         return name
 

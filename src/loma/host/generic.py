@@ -14,9 +14,8 @@ import numpy as np
 
 from loma.frontend import surface
 from loma.host.arguments import given
+from loma.host.classes import NUMPY_TYPES, TYPES
 from loma.host.definitions import (
-    NUMPY_TYPES,
-    TYPES,
     Decorated,
     Definition,
     Mapped,

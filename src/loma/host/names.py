@@ -49,6 +49,26 @@ else:
             return types.GenericAlias(cls, item)
 
 
+if TYPE_CHECKING:
+
+    class Stack(Generic[T]):
+        """A stack of `T`, a local variable or an `InOut` argument."""
+
+        def push(self, value: T) -> None: ...
+
+        def pop(self) -> T: ...
+
+        def size(self) -> int: ...
+
+else:
+
+    class Stack:
+        """A stack of `T`, a local variable or an `InOut` argument."""
+
+        def __class_getitem__(cls, item: object) -> types.GenericAlias:
+            return types.GenericAlias(cls, item)
+
+
 class Builtin:
     """A builtin of the language, to be called inside of decorated functions."""
 

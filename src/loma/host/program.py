@@ -18,7 +18,7 @@ from loma.backends.llvm import compile_object, identity
 from loma.diagnostics import Span, UserError
 from loma.frontend import load_parts, parsed, surface, typed
 from loma.frontend.check.generic import is_template
-from loma.frontend.python import type_expr, type_param
+from loma.frontend.python import number, type_expr, type_param
 from loma.host.build import compiler_version
 from loma.host.definitions import (
     Decorated,
@@ -87,8 +87,7 @@ class Program(Parts):
         for p, choices in self.params.items():
             parts.append(f"{p} = TypeVar({', '.join([repr(p), *choices])})\n".replace("'", '"'))
         for cls, name in self.classes.items():
-            members = [f"    {m} : {t}" for m, t in self.members[cls]]
-            parts.append("\n".join([f"class {name}:", *members]) + "\n")
+            parts.append("\n".join([f"class {name}:", *self._class_lines(cls)]) + "\n")
         for d, name in self.names.items():
             match d:
                 case Decorated():
@@ -101,15 +100,23 @@ class Program(Parts):
                     pass
         return "\n\n".join(parts)
 
+    def _class_lines(self, cls: type) -> list[str]:
+        lines = [m.text for m in self.members[cls]]
+        for m in self.methods.get(cls, ()):
+            d = m.definition
+            made = d.written.text(self.meanings[d], d.name, False).rstrip("\n")
+            lines += ["", *["@staticmethod"] * m.static, *made.split("\n")]
+        return [f"    {line}" if line else "" for line in lines]
+
     def _mapped(self, d: Mapped) -> str:
         others = {key: self.names[other] for key, other in d.others.items()}
         return d.text.format(name=self.names[d], called=self.names[d.primal], **others)
 
     def _written(self, d: Decorated, name: str) -> surface.Function:
         """A decorated function under a name."""
-        params = {p: type_param(p, choices, d.written.span) for p, choices in self.params.items()}
         return d.written.function(
-            self.meanings[d], name, d.simd, params, frozenset(self.classes.values()))
+            self.meanings[d], name, d.simd, self._type_params(d.written.span),
+            frozenset(self.classes.values()))
 
     @cached_property
     def template(self) -> surface.Function | None:
@@ -133,11 +140,12 @@ class Program(Parts):
             parts += [t.file, t.text, t.float_type.value, *flat(t.files.read)]
         for cls, name in self.classes.items():
             parts += [name, repr(self.members[cls])]
+            for m in self.methods.get(cls, ()):
+                parts += [*self._written_as(m.definition), str(m.static)]
         for d, name in self.names.items():
             parts.append(name)
             if isinstance(d, Decorated):
-                parts += [d.written.source.file, d.written.source.text, str(d.simd),
-                          repr(self.meanings[d])]
+                parts += [*self._written_as(d), str(d.simd)]
             elif isinstance(d, Derived):
                 parts += [d.mode.value, str(d.width), self.names[d.primal]]
             elif isinstance(d, Mapped):
@@ -170,10 +178,7 @@ class Program(Parts):
             yield from [d for d in t.parts if (d.span, d.name) not in shared]
             shared |= {(d.span, d.name) for d in t.parts if d.name in t.module.internal}
         for cls, name in self.classes.items():
-            span = self.places[cls]
-            members = tuple(surface.StructMember(m, type_expr(t, span), span=span)
-                            for m, t in self.members[cls])
-            yield surface.Struct(name, members, span, span=span)
+            yield self._struct(cls, name)
         for d, name in self.names.items():
             match d:
                 case Decorated():
@@ -186,6 +191,25 @@ class Program(Parts):
                     yield from parsed(self._mapped(d), f"<{name}>").definitions
                 case Member() | Derived():
                     pass
+
+    def _struct(self, cls: type, name: str) -> surface.Struct:
+        span, found = self.places[cls], self.methods.get(cls, [])
+        members = tuple(
+            surface.StructMember(m.name, type_expr(m.type, span), number(m.default, span),
+                                 span=span)
+            for m in self.members[cls])
+        params = self._type_params(span)
+        classes = frozenset(self.classes.values())
+        made = [f for m in found for f in m.definition.written.method(
+            self.meanings[m.definition], name, m.static, params, classes)]
+        static = frozenset(m.definition.name for m in found if m.static)
+        return surface.Struct(name, members, span, tuple(made), static, span=span)
+
+    def _type_params(self, span: Span) -> dict[str, surface.TypeParam]:
+        return {p: type_param(p, choices, span) for p, choices in self.params.items()}
+
+    def _written_as(self, d: Decorated) -> list[str]:
+        return [d.written.source.file, d.written.source.text, repr(self.meanings[d])]
 
     def _span(self, d: Definition) -> Span:
         while isinstance(d, Derived | Mapped):
@@ -221,9 +245,10 @@ class Program(Parts):
         for d, name in self.names.items():
             if isinstance(d, Mapped):
                 found[f"<{name}>"] = self._mapped(d)
-            if isinstance(d, Decorated):
-                source = d.written.source
-                found[source.file] = file_text(source.file, source.text)
+        functions = [d for d in self.names if isinstance(d, Decorated)]
+        for d in [*functions, *(m.definition for ms in self.methods.values() for m in ms)]:
+            source = d.written.source
+            found[source.file] = file_text(source.file, source.text)
         return found
 
     # As code.

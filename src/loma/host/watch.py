@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from loma.frontend.python import Dotted
-from loma.host.definitions import Decorated, Definition, Obj, definition_of
+from loma.host.classes import Obj
+from loma.host.definitions import Decorated, Definition, definition_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -56,7 +56,7 @@ class ClassParser(GenericParser):
                 if _is_static(item):
                     static.add(item.name)
                     item.decorator_list = []
-                methods += self._method(item, node.name, item.name in static)
+                methods += self.method(item, node.name, item.name in static)
             else:
                 members += self._member(item)
         return surface.Struct(
@@ -85,7 +85,7 @@ class ClassParser(GenericParser):
         value = evaluate(node, self.constants)
         return self.expr(node) if value is None else surface.Number(value, span=self.span(node))
 
-    def _method(self, node: ast.FunctionDef, owner: str, static: bool) -> list[surface.Function]:
+    def method(self, node: ast.FunctionDef, owner: str, static: bool) -> list[surface.Function]:
         """A method, with the type of its first argument written out."""
         span = self.source.named(node, node.name)
         if node.name.startswith("__") and node.name not in SPECIAL:
