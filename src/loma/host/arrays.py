@@ -7,7 +7,6 @@ of two dimensions.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, is_dataclass
 from numbers import Integral, Real
@@ -16,7 +15,7 @@ from typing import Any, Final, assert_never
 import numpy as np
 
 from loma.host.blocks import Block, Child
-from loma.host.refusals import ArgumentTypeError, ArgumentValueError, CopyWarning, depth
+from loma.host.refusals import ArgumentTypeError, ArgumentValueError, announce_copy
 from loma.host.values import (
     Value,
     described,
@@ -133,9 +132,7 @@ class Converter:
             self._check_writable(x, fits, where)
         elif not fits:
             memory = np.ascontiguousarray(x, base)
-            warnings.warn(
-                f"{self._at(where)} is copied: its elements do not lie side by side in memory",
-                CopyWarning, stacklevel=depth())
+            announce_copy(self.function, where)
             return Block(x, memory)
         return Block(x, x)
 
@@ -163,7 +160,12 @@ class Converter:
         if found.size and (found.dtype.kind not in number):
             raise ArgumentTypeError(
                 f"{self._at(where)} must be {self.wanted(t)}, not {described(x)}")
-        return found.astype(base)
+        made = found.astype(base)
+        if base.kind == "i" and (made != found).any():
+            raise ArgumentValueError(
+                f"{self._at(where)} must be {self.wanted(t)}, and a number in the list does not "
+                "fit into one")
+        return made
 
     def _check_array(
         self, x: np.ndarray[Any, Any], t: ArrayType, base: np.dtype[Any],

@@ -45,12 +45,13 @@ class Operand:
 
 @dataclass(eq=False, repr=False)
 class Instance:
-    """A function for one real type, compiled."""
+    """A function for one real type, compiled; `spoken`: what errors call it."""
 
     name: str
     description: Description
     code: Code
     classes: Mapping[str, type]
+    spoken: str = ""
     calls: list[int] = field(default_factory=lambda: [0, 0])
     keep: list[object] = field(default_factory=list)
     ops: dict[object, Any] = field(default_factory=dict)
@@ -58,8 +59,9 @@ class Instance:
 
     def __post_init__(self) -> None:
         d = self.description
+        self.spoken = self.spoken or self.name
         shapes = {a.name: a.shape for a in d.signature.written if a.shape}
-        self.convert = Converter(self.name, d.structs, d.float_type, self.classes, shapes)
+        self.convert = Converter(self.spoken, d.structs, d.float_type, self.classes, shapes)
 
     @cached_property
     def ctypes_classes(self) -> dict[str, Any]:
@@ -116,7 +118,7 @@ class Instance:
 
     def operands(self, values: Given, threads: int | None) -> list[Operand]:
         """Every argument as memory, all checked; nothing is written."""
-        sizes = Sizes(self.name, self.description, self.convert, values)
+        sizes = Sizes(self.spoken, self.description, self.convert, values)
         sizes.check()
         made: list[Operand] = []
         for i, a in enumerate(self.description.signature.arguments):
@@ -143,7 +145,7 @@ class Instance:
     def _shape(self, a: Argument, values: Given, threads: int | None) -> tuple[int, ...] | None:
         """The sizes of an output that have no number of their own."""
         if any(self.description.facts.sizes.get(a.name, ())[:1]) or a.shape:
-            return Sizes(self.name, self.description, self.convert, values).shape(a)
+            return Sizes(self.spoken, self.description, self.convert, values).shape(a)
         if not self.description.signature.simd:
             return None
         count = self.thread_count(values, threads)
@@ -230,12 +232,12 @@ class Instance:
             return next(iter(lengths.values()))
         if not lengths:
             raise ArgumentTypeError(
-                f"`{self.name}` indexes no input by `thread_id()`, which would tell how many "
-                "threads to run", f"write `{self.name}[n](...)`")
+                f"`{self.spoken}` indexes no input by `thread_id()`, which would tell how many "
+                "threads to run", f"write `{self.spoken}[n](...)`")
         shown = ", ".join(f"`{n}` has {length}" for n, length in lengths.items())
         raise ArgumentValueError(
-            f"`{self.name}` indexes inputs of different lengths by `thread_id()`: {shown}",
-            f"write `{self.name}[n](...)`")
+            f"`{self.spoken}` indexes inputs of different lengths by `thread_id()`: {shown}",
+            f"write `{self.spoken}[n](...)`")
 
     def _check_lengths(self, values: Given, threads: int | None) -> None:
         """Refuses arrays to write to that are shorter than what tells their length."""
@@ -246,13 +248,13 @@ class Instance:
             count, found = self.thread_count(values, None), len(values[name])
             if count is not None and found < count:
                 raise ArgumentValueError(
-                    f"`{self.name}`: argument `{name}` must have length {count}, one for each "
-                    f"thread, not {found}", f"write `{self.name}[n](...)`")
+                    f"`{self.spoken}`: argument `{name}` must have length {count}, one for each "
+                    f"thread, not {found}", f"write `{self.spoken}[n](...)`")
         for name in outputs.intersection(facts.like):
             other, shape = values.get(facts.like[name]), values[name].shape
             if isinstance(other, np.ndarray) and other.ndim and other.shape != shape:
                 raise ArgumentValueError(
-                    f"`{self.name}`: argument `{name}` must have the shape {other.shape} of "
+                    f"`{self.spoken}`: argument `{name}` must have the shape {other.shape} of "
                     f"argument `{facts.like[name]}`, not {shape}")
 
     def _check_overlap(self, operands: list[Operand]) -> None:
@@ -262,7 +264,7 @@ class Instance:
         for i, o in enumerate(operands):
             if not (o.writes or i in self.code.writes) or not spans[i]:
                 continue
-            _check_rows(self.name, o, spans[i])
+            _check_rows(self.spoken, o, spans[i])
             for j, other in enumerate(operands):
                 if i == j or not spans[j]:
                     continue
@@ -271,7 +273,7 @@ class Instance:
                     if meet == "same" and (not other.writes or both_sums):
                         continue
                     raise ArgumentValueError(
-                        f"`{self.name}`: argument `{o.argument.name}` is written, and its memory "
+                        f"`{self.spoken}`: argument `{o.argument.name}` is written, and its memory "
                         f"{'is' if meet == 'same' else 'overlaps'} that of argument "
                         f"`{other.argument.name}`")
 

@@ -198,7 +198,7 @@ class Function:
             f, args, kwargs = self.for_call(args, kwargs)
             return f.launch(threads, args, kwargs)
         signature = self.describe(program.fixed_type or self._usual).signature
-        values = given(program.name, signature.written, args, kwargs)
+        values = given(program.spoken, signature.written, args, kwargs)
         if (call := door(values)) is not None:
             return call(self, values, threads)
         instance = self.instance(self.real_type(values))
@@ -334,7 +334,8 @@ class Function:
                     found = on_device(program, description, float_type, self.target)
                 else:
                     code = program.build(float_type, Options(debug=self.debug))
-                    found = Instance(program.name, description, code, program.structs)
+                    found = Instance(
+                        program.name, description, code, program.structs, program.spoken)
                 self._instances[float_type] = found
                 warn_of_derivative(self.__loma_definition__)
         return found

@@ -17,7 +17,7 @@ from loma.host.call import RESULT
 from loma.host.interop.buffers import RETURNED
 from loma.host.interop.op import OTHER, PRIMAL, Op, Source
 from loma.host.interop.trees import opened
-from loma.host.refusals import ArgumentTypeError, ArgumentValueError
+from loma.host.refusals import ArgumentTypeError, ArgumentValueError, announce_copy
 from loma.host.sweeps import Point, copied
 from loma.host.values import Value, described
 from loma.ir.types import F64, Scalar
@@ -90,7 +90,7 @@ class Plain:
 
     def __init__(self, op: Op, arrays: Sequence[Array]) -> None:
         self.op = op
-        self.arrays = [x.copy(order="C") if not x.flags.c_contiguous else x for x in arrays]
+        self.arrays = [_beside(op, b.path, x) for b, x in zip(op.inputs, arrays)]
         self.inputs = {b.path: i for i, b in enumerate(op.inputs) if op.floats[i]}
         self.outputs = {RESULT if b.path == RETURNED else b.path: i
                         for i, b in enumerate(op.outputs) if op.float_outputs[i]}
@@ -147,6 +147,14 @@ class Plain:
         found = self.op.adjoints[self.inputs[name]]
         assert found is not None, "floats have adjoints"
         return found
+
+
+def _beside(op: Op, path: str, x: Array) -> Array:
+    """An array whose elements lie side by side; a copy is announced."""
+    if x.flags.c_contiguous:
+        return x
+    announce_copy(op.name, path)
+    return x.copy(order="C")
 
 
 def _columns(

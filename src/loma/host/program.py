@@ -69,6 +69,14 @@ class Program(Parts):
         return self.names[self.root]
 
     @property
+    def spoken(self) -> str:
+        """What errors call the root: a derivative is called as what it is of."""
+        d = self.root
+        while isinstance(d, Derived):
+            d = d.primal
+        return self.names[d]
+
+    @property
     def fixed_type(self) -> Scalar | None:
         """The scalar that `float` stands for in texts of loma, if there are any."""
         return self.texts[0].float_type if self.texts else None

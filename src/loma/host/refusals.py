@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import linecache
 import sys
+import warnings
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 from loma.diagnostics import NOWHERE, Diagnostic, Span, UserError
 
+LIBRARIES: Final = frozenset(("torch", "jax", "jaxlib", "functools"))
 HOME: Final = str(Path(__file__).parents[1])
 
 
@@ -44,9 +46,9 @@ class CopyWarning(LomaWarning):
 
 
 def caller() -> FrameType | None:
-    """The innermost frame that is not ours."""
+    """The innermost frame of the user: not ours, and not of a library that calls us for him."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(HOME):
+    while frame is not None and _is_between(frame):
         frame = frame.f_back
     return frame
 
@@ -55,9 +57,25 @@ def depth() -> int:
     """The stack level of the user's call, as `warnings.warn` counts for our caller."""
     frame: FrameType | None = sys._getframe(1)
     level = 1
-    while frame is not None and frame.f_code.co_filename.startswith(HOME):
+    while frame is not None and _is_between(frame):
         frame, level = frame.f_back, level + 1
     return level
+
+
+def _is_between(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return frame.f_code.co_filename.startswith(HOME) or module in LIBRARIES
+
+
+def announce_copy(function: str, argument: str, what: str = "") -> None:
+    """Warns about a copy that costs time, once for each place in the user's program.
+
+    `what`: it is not the argument itself but its tangent or adjoint.
+    """
+    which = f"the {what} of" if what else "argument"
+    warnings.warn(
+        f"`{function}`: {which} `{argument}` is copied: its elements do not lie side by side in "
+        "memory", CopyWarning, stacklevel=depth())
 
 
 def call_place() -> Span:

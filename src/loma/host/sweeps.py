@@ -15,7 +15,7 @@ from loma.host.call import RESULT, Instance
 from loma.host.facts import pairs
 from loma.host.function import Function, Launch, fwd_diff, rev_diff
 from loma.host.interop import door
-from loma.host.refusals import ArgumentTypeError, ArgumentValueError
+from loma.host.refusals import ArgumentTypeError, ArgumentValueError, announce_copy
 from loma.host.values import Value, described
 from loma.ir.derived import DVAL, VAL
 from loma.ir.nodes import Argument, Direction, Signature
@@ -126,6 +126,8 @@ class Point:
                 values[a.name] = self.values[a.name]
             if a.direction is not Direction.IN:
                 seed = seeds.get(a.name)
+                if isinstance(seed, np.ndarray) and not seed.flags.c_contiguous:
+                    announce_copy(self.convert.function, a.name, "adjoint")
                 values[adjoint[a.name]] = (
                     self.zeros_of(a) if seed is None else copied(seed))
         sweep = rev_diff(self.f)
@@ -229,6 +231,8 @@ class Duals:
         if not self._differs(t):
             return memory
         rate = np.zeros_like(memory) if dx is None else np.asarray(dx)
+        if not rate.flags.c_contiguous:
+            announce_copy(self.plain.function, where, "tangent")
         if memory.dtype.names is None:
             rate = np.broadcast_to(rate, memory.shape) if rate.ndim == 0 else rate
         if rate.shape != memory.shape:

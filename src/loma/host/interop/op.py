@@ -77,7 +77,7 @@ class Op:
     @property
     def name(self) -> str:
         """The function's name."""
-        return self.instance.name
+        return self.instance.spoken
 
     @cached_property
     def floats(self) -> tuple[bool, ...]:

@@ -21,7 +21,7 @@ from loma.host.function import Function, Launch
 from loma.host.interop.op import Op, chosen
 from loma.host.interop.tensor_call import runner
 from loma.host.interop.trees import opened, packed
-from loma.host.refusals import ArgumentTypeError
+from loma.host.refusals import ArgumentTypeError, announce_copy
 from loma.host.values import Value
 from loma.ir.nodes import Direction
 from loma.ir.types import F64, Scalar, StructType
@@ -264,10 +264,18 @@ def applied(op: Op, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]
 def call(f: Function, values: Given, threads: int | None) -> Value:
     """Calls a function with tensors; gives tensors."""
     op, tensors = opened(KIT, f, values, threads)
+    _announce(op, tensors)
     out = packed(op, applied(op, tensors))
     if threads is None and not op.sizes:
         _ready(f, op, values)
     return out
+
+
+def _announce(op: Op, tensors: Sequence[torch.Tensor]) -> None:
+    """Warns about tensors that must be copied; those of a `vmap` lie as PyTorch wants them."""
+    for b, t in zip(op.inputs, tensors):
+        if not torch._C._functorch.is_batchedtensor(t) and not t.is_contiguous():
+            announce_copy(op.name, b.path)
 
 
 def flattened(arrays: Sequence[Value]) -> tuple[list[torch.Tensor], tuple[int, ...]]:

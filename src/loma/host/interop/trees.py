@@ -25,6 +25,7 @@ from loma.ir.nodes import Direction
 from loma.ir.types import F32, F64, ArrayType, Scalar, StructType, TapeType, Type
 
 LISTS: Final = (list, tuple)
+KINDS: Final = {"f": "fiu", "i": "iu", "b": "b"}  # of numbers in lists, by what they shall be
 
 
 class Kit(Protocol):
@@ -212,7 +213,10 @@ def _constant(kit: Kit, op: Op, b: Buffer, t: Taken) -> Value:
         return _stacked(kit, op, b, x, where)
     dtype = np.dtype(np.bool_) if b.leaf.type is Scalar.BOOL else SCALARS[b.leaf.type]
     try:
-        found = np.asarray(x) if isinstance(x, np.ndarray) else np.asarray(x, dtype)
+        found = np.asarray(x)
+        if not isinstance(x, np.ndarray) and found.dtype.kind in KINDS[dtype.kind]:
+            made = found.astype(dtype)
+            found = made if dtype.kind == "f" or (made == found).all() else found
     except (TypeError, ValueError):
         found = np.empty((), object)
     if found.dtype != dtype:
