@@ -334,6 +334,13 @@ RULES: tuple[Edit, ...] = (
         "self.b.number(0.0, v) for v",
         ("tapes",),
     ),
+    E(
+        "an index is that of another path",
+        "ad.places:_in_row",
+        "b.mul(row, Const(size, type_of(row)))",
+        "row",
+        ("nested scratch",),
+    ),
     # Where adjoints of Out arguments live.
     E(
         "given instead of last write",
@@ -789,6 +796,20 @@ RULES: tuple[Edit, ...] = (
         "ad.split:Splitter.key",
         "!= Layout()",
         "is None",
+        ("recursive arrays",),
+    ),
+    E(
+        "a callee's writes are not marked",
+        "ad.layouts:give_primal",
+        "Overlay(cells, values, written, incoming, layout.kept)",
+        "Overlay(cells, values, values, incoming, layout.kept)",
+        ("recursive arrays",),
+    ),
+    E(
+        "a last write in a callee is not marked",
+        "ad.layouts:give_adjoint",
+        'LastWrite(adjoint, cells, _given(f"pending_{p.name}"), _given(f"visited_{p.name}"))',
+        'LastWrite(adjoint, cells, *[_given(f"pending_{p.name}")] * 2)',
         ("recursive arrays",),
     ),
     # Forward mode.

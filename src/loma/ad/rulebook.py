@@ -162,9 +162,7 @@ class Rulebook:
                     self.found[name] = refused
                     continue
                 f = self.maker.prepare(name)
-                fills = partial(self.covers, f)
-                writes = frozenset(i for i in outputs(f) if fills(i, f.params[i].content))
-                self.found[name] = Rule(f, reverse, self.still(name), writes, fills)
+                self.found[name] = Rule(f, reverse, self.still(name), partial(self.covers, f))
 
     def rule(self, name: str) -> Rule | NotDifferentiable | None:
         """The reverse rule of a function, or why there is none; None for a function without

@@ -72,7 +72,7 @@ class RuledCalls(MemoryRules):
             for i, x in enumerate(op.args)
             if isinstance(x, Var) and _is_output(rule.primal, i) and self.adjoint_of(x) is not None
         ]
-        if all(i in rule.writes for i, _ in outputs):
+        if all(rule.fills(i, x.content) for i, x in outputs):
             for _, x in outputs:
                 Saved(self.b, self.structs).zero(self.shadow(x))
             return [*before, op]

@@ -98,15 +98,13 @@ class Callees(Protocol):
 class Rule:
     """The reverse rule of a function, and what else its calls need.
 
-    `writes` are the positions of outputs that are certainly written as a whole; `fills` says
-    whether an output is that where the memory of a call has a given type; `still` names a copy of
-    the function that writes constants.
+    `fills` says whether a position is that of an output which is certainly written as a whole, if
+    it is memory of a type; `still` names a copy of the function that writes constants.
     """
 
     primal: Function
     reverse: Function
     still: str
-    writes: frozenset[int]
     fills: Callable[[int, Type], bool]
 
     @property

@@ -91,7 +91,7 @@ BEFORE_AD: Final[tuple[Pass, ...]] = (
     dce.run,
 )
 AFTER_AD: Final[tuple[Pass, ...]] = (promote.run, tidy, induction.run, hoist.run, cse.run, dce.run)
-STRICT: Final[tuple[Pass, ...]] = (
+LOOPS: Final[tuple[Pass, ...]] = (
     inline.run,
     serial.run,
     promote.run,
@@ -103,6 +103,10 @@ STRICT: Final[tuple[Pass, ...]] = (
     unrolled,
     hoist.run,
     tidy,
+)
+"""What STRICT and FINAL begin with: calls inlined, loops counted and simplified."""
+STRICT: Final[tuple[Pass, ...]] = (
+    *LOOPS,
     expand.run,
     ifconvert.run,
     simplify,
@@ -119,20 +123,7 @@ PREPARED: Final[tuple[Pass, ...]] = (
     simplify,
 )
 """The rest of FINAL, for a function that has been through BEFORE_AD."""
-FINAL: Final[tuple[Pass, ...]] = (
-    inline.run,
-    serial.run,
-    promote.run,
-    tidy,
-    promote.promote_params,
-    raise_loops.run,
-    induction.run,
-    ranges.run,
-    unrolled,
-    hoist.run,
-    tidy,
-    *PREPARED,
-)
+FINAL: Final[tuple[Pass, ...]] = (*LOOPS, *PREPARED)
 PLAIN: Final[tuple[Pass, ...]] = (serial.run, expand.run)
 """What a readable function needs before a backend can print it, and no more."""
 COLD: Final[tuple[Pass, ...]] = (expand.run,)

@@ -45,12 +45,9 @@ def compile_array_call(shape: ArrayCall) -> bytes:
 
 
 class _Call(Reader):
-    """`kept` are the cells of objects that are given back at the end, whatever happens."""
-
     def __init__(self, shape: ArrayCall) -> None:
         super().__init__()
         self.shape = shape
-        self.kept: list[str] = []
         self.cells: dict[int, str] = {}
         self.arrays: dict[int, str] = {}
 
@@ -74,21 +71,13 @@ class _Call(Reader):
         self._run()
         found = [self._result(r) for r in self.shape.results]
         out = found[0] if len(found) == 1 else self.packed(found, "lost")
-        self._drop()
+        self.drop()
         self.line(f"ret ptr {out}")
-        self._ends()
+        self.ends()
         return self.lines(f"define ptr @{NAME}(ptr %self, ptr %args, i64 %n) nounwind")
 
     def _object(self, k: int) -> str:
         return self.load("ptr", "%self", HEAD + 8 * (len(TABLE) + k))
-
-    def _keep(self, x: str = "null") -> str:
-        """A cell of an object that is given back at the end."""
-        cell = self.local("ptr")
-        self.locals.append(f"store ptr null, ptr {cell}")
-        self.kept.append(cell)
-        self.store("ptr", x, cell)
-        return cell
 
     # Arguments.
 
@@ -140,7 +129,7 @@ class _Call(Reader):
 
     def _members(self, item: Record, x: str) -> list[str]:
         """The members of a struct."""
-        cells = [self._keep() for _ in item.members]
+        cells = [self.keep() for _ in item.members]
         kind = self.load("ptr", x, TYPE)
         attributes, entries, done = (self.label(h) for h in ("attributes", "entries", "done"))
         known = self.value(f"icmp eq ptr {kind}, {self._object(item.kind)}")
@@ -192,7 +181,7 @@ class _Call(Reader):
                 self.store(VALUE[buffer.type], literal(Const(value, buffer.type)), cell)
             return cell
         assert not value, "arrays are filled with zeros only"
-        made = self.load("ptr", self._keep(self.new(buffer.type, buffer.dims, "lost")))
+        made = self.load("ptr", self.keep(self.new(buffer.type, buffer.dims, "lost")))
         return self.load("ptr", made, 16)
 
     # Outputs.
@@ -201,7 +190,7 @@ class _Call(Reader):
         """Memory for an output buffer."""
         buffer = self.shape.call.outputs[k]
         if buffer.dims:
-            cell = self._keep(self.new(buffer.type, buffer.dims, "lost", "empty"))
+            cell = self.keep(self.new(buffer.type, buffer.dims, "lost", "empty"))
             self.arrays[k] = cell
             where = self.load("ptr", self.load("ptr", cell), 16)
         else:
@@ -252,27 +241,3 @@ class _Call(Reader):
             self.line(f"call void @Py_DecRef(ptr {m})")
         self.need(self.value(f"icmp ne ptr {made}, null"), "lost")
         return made
-
-    # Ends.
-
-    def _drop(self) -> None:
-        for cell in self.kept:
-            x = self.load("ptr", cell)
-            with self.when(self.value(f"icmp ne ptr {x}, null")):
-                self.line(f"call void @Py_DecRef(ptr {x})")
-
-    def _ends(self) -> None:
-        """The other ends: each gives back what is kept."""
-        self.block("failed")
-        self.line("call void @PyErr_Clear()")
-        self.line("br label %miss")
-        for name in ("miss", "trapped"):
-            self.block(name)
-            self._drop()
-            self.gives(name)
-        self.block("memory")
-        self.value("call ptr @PyErr_NoMemory()")
-        self.line("br label %lost")
-        self.block("lost")
-        self._drop()
-        self.line("ret ptr null")

@@ -14,7 +14,7 @@ from typing import Final
 from loma.backends.llvm.code import LIKELY
 from loma.backends.llvm.flat_shape import Count, Counts, Dim
 from loma.backends.llvm.layout import VALUE
-from loma.backends.llvm.writer import Text
+from loma.backends.llvm.python_ends import Ends
 from loma.ir.types import Scalar
 
 HEAD: Final = 32  # where the data of a bytes object begins
@@ -49,7 +49,7 @@ declare void @PyEval_RestoreThread(ptr)
 META: Final = f'!{LIKELY} = !{{!"branch_weights", i32 1000000, i32 1}}'
 
 
-class Reader(Text):
+class Reader(Ends):
     """The body of a function that takes arguments of Python; `sizes` are the lengths known."""
 
     def __init__(self) -> None:
@@ -201,17 +201,3 @@ class Reader(Text):
         made = self.value(f"call ptr {self.table('scalar')}(ptr {cell}, ptr {descr}, ptr null)")
         self.line(f"call void @Py_DecRef(ptr {descr})")
         return made
-
-    def packed(self, found: list[str], otherwise: str) -> str:
-        """A tuple of new objects."""
-        whole = self.value(f"call ptr @PyTuple_New(i64 {len(found)})")
-        self.need(self.value(f"icmp ne ptr {whole}, null"), otherwise)
-        for i, x in enumerate(found):
-            self.value(f"call i32 @PyTuple_SetItem(ptr {whole}, i64 {i}, ptr {x})")
-        return whole
-
-    def gives(self, name: str) -> None:
-        """Ends with one of the marks."""
-        mark = self.table(name)
-        self.line(f"call void @Py_IncRef(ptr {mark})")
-        self.line(f"ret ptr {mark}")

@@ -13,7 +13,7 @@ from typing import Final
 from loma.backends.llvm import flat_call
 from loma.backends.llvm.flat_object import compile_flat
 from loma.backends.llvm.flat_shape import Call, Counts, Dim, Leaf
-from loma.backends.llvm.writer import Text
+from loma.backends.llvm.python_ends import Ends
 from loma.ir.types import Scalar
 
 NAME: Final = "loma_tensor_call"
@@ -49,12 +49,11 @@ def compile_tensor_call(call: Call) -> bytes:
     return compile_flat(call, DECLARATIONS, *_Call(call).whole())
 
 
-class _Call(Text):
+class _Call(Ends):
     def __init__(self, call: Call) -> None:
         super().__init__()
         self.call = call
         self.seen: dict[int, str] = {}
-        self.made: list[str] = []
 
     def whole(self) -> list[str]:
         """Everything."""
@@ -73,7 +72,7 @@ class _Call(Text):
         for i, leaf in enumerate(outputs):
             self._output(len(inputs) + i, leaf)
         self._run()
-        self._ends()
+        self.ends()
         return self.lines(f"define ptr @{NAME}(ptr %self, ptr %args, i64 %n) nounwind")
 
     def _fronted(self) -> tuple[list[Leaf], list[Leaf]]:
@@ -86,7 +85,8 @@ class _Call(Text):
                   for x, batch in zip(call.inputs, call.batch)]
         return inputs, [Leaf(x.type, (many, *x.dims)) for x in call.outputs]
 
-    def _table(self, name: str) -> str:
+    def table(self, name: str) -> str:
+        """An address of this process."""
         index = len(flat_call.ADDRESSES) + TABLE.index(name)
         return self.load("ptr", "%self", HEAD + 8 * index)
 
@@ -95,8 +95,8 @@ class _Call(Text):
     def _input(self, i: int, leaf: Leaf) -> None:
         x = self.load("ptr", "%args", 8 * i)
         kind = self.load("ptr", x, 8)
-        one = self.value(f"icmp eq ptr {kind}, {self._table('type')}")
-        other = self.value(f"icmp eq ptr {kind}, {self._table('other type')}")
+        one = self.value(f"icmp eq ptr {kind}, {self.table('type')}")
+        other = self.value(f"icmp eq ptr {kind}, {self.table('other type')}")
         self.need(self.value(f"or i1 {one}, {other}"), "miss")
         self._fill(x, "failed")
         self._not_negated(x)
@@ -108,18 +108,18 @@ class _Call(Text):
         self.need(good, "miss")
         if leaf.dims:
             self._dims(leaf.dims)
-        self._keep(i)
+        self._note_data(i)
 
     def _fill(self, x: str, otherwise: str) -> None:
         """The tensor as DLPack describes it."""
-        status = self.value(f"call i32 {self._table('from object')}(ptr {x}, ptr {self.tensor})")
+        status = self.value(f"call i32 {self.table('from object')}(ptr {x}, ptr {self.tensor})")
         self.need(self.value(f"icmp eq i32 {status}, 0"), otherwise)
 
     def _not_negated(self, x: str) -> None:
         """Misses tensors whose memory holds the negative of what they are (DLPack is silent)."""
         self.store("ptr", x, self.array)
         said = self.value(
-            f"call ptr @PyObject_VectorcallMethod(ptr {self._table('is_neg')}, "
+            f"call ptr @PyObject_VectorcallMethod(ptr {self.table('is_neg')}, "
             f"ptr {self.array}, i64 1, ptr null)")
         self.need(self.value(f"icmp ne ptr {said}, null"), "failed")
         self.line(f"call void @Py_DecRef(ptr {said})")
@@ -143,7 +143,7 @@ class _Call(Text):
             self.need(self.value(f"or i1 {beside}, {single}"), "miss")
             expected = self.value(f"mul i64 {expected}, {n}")
 
-    def _keep(self, i: int) -> None:
+    def _note_data(self, i: int) -> None:
         start = self.load("ptr", self.tensor, DATA)
         offset = self.load("i64", self.tensor, OFFSET)
         self.store("ptr", self.value(f"getelementptr i8, ptr {start}, i64 {offset}"),
@@ -159,19 +159,16 @@ class _Call(Text):
             n = self.seen[d.index] if isinstance(d, Dim) else str(d)
             number = self.value(f"call ptr @PyLong_FromLongLong(i64 {n})")
             self.value(f"call i32 @PyTuple_SetItem(ptr {sizes}, i64 {k}, ptr {number})")
-        for k, x in enumerate((sizes, self._table(leaf.type.value), self._table("device"))):
+        for k, x in enumerate((sizes, self.table(leaf.type.value), self.table("device"))):
             self.store("ptr", x, self.array, 8 * k)
         made = self.value(
-            f"call ptr @PyObject_Vectorcall(ptr {self._table('empty')}, ptr {self.array}, i64 1, "
-            f"ptr {self._table('keywords')})")
+            f"call ptr @PyObject_Vectorcall(ptr {self.table('empty')}, ptr {self.array}, i64 1, "
+            f"ptr {self.table('keywords')})")
         self.line(f"call void @Py_DecRef(ptr {sizes})")
         self.need(self.value(f"icmp ne ptr {made}, null"), "lost")
-        cell = self.local("ptr")
-        self.locals.append(f"store ptr null, ptr {cell}")
-        self.store("ptr", made, cell)
-        self.made.append(cell)
+        self.keep(made)
         self._fill(made, "lost")
-        self._keep(i)
+        self._note_data(i)
 
     def _run(self) -> None:
         """The call without Python's lock, and its results."""
@@ -183,34 +180,5 @@ class _Call(Text):
         none = self.value(f"icmp sge i32 {status}, 0")
         self.need(none, "memory")
         self.need(self.value(f"icmp eq i32 {status}, 0"), "trapped")
-        whole = self.value(f"call ptr @PyTuple_New(i64 {len(self.made)})")
-        self.need(self.value(f"icmp ne ptr {whole}, null"), "lost")
-        for k, cell in enumerate(self.made):
-            x = self.load("ptr", cell)
-            self.value(f"call i32 @PyTuple_SetItem(ptr {whole}, i64 {k}, ptr {x})")
-        self.line(f"ret ptr {whole}")
-
-    def _drop(self) -> None:
-        for cell in self.made:
-            x = self.load("ptr", cell)
-            with self.when(self.value(f"icmp ne ptr {x}, null")):
-                self.line(f"call void @Py_DecRef(ptr {x})")
-
-    def _ends(self) -> None:
-        """The other ends: each gives back what was made."""
-        self.block("failed")
-        self.line("call void @PyErr_Clear()")
-        self.line("br label %miss")
-        for name in ("miss", "trapped"):
-            self.block(name)
-            if name == "trapped":
-                self._drop()
-            mark = self._table(name)
-            self.line(f"call void @Py_IncRef(ptr {mark})")
-            self.line(f"ret ptr {mark}")
-        self.block("memory")
-        self.value("call ptr @PyErr_NoMemory()")
-        self.line("br label %lost")
-        self.block("lost")
-        self._drop()
-        self.line("ret ptr null")
+        made = [self.load("ptr", cell) for cell in self.kept]
+        self.line(f"ret ptr {self.packed(made, 'lost')}")
