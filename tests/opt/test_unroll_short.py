@@ -32,6 +32,15 @@ def f(x : In[Array[float]], n : In[int]) -> float:
 r = rev_diff(f)
 """
 
+LARGE = """
+def f(x : In[Array[float]], n : In[int]) -> float:
+    a : Array[float, {rounds}]
+    for i in range({rounds}):
+        if x[i] > 0.0 or n > 3:
+            a[i] = sin(x[i]) * cos(x[n + i]) + exp(x[i] - x[n]) / sqrt(x[i] * x[n] + x[i] + 2.0)
+    return a[n % {rounds}]
+"""
+
 
 def compiled(text: str, name: str) -> Function:
     return core_module(text).functions[name]
@@ -47,6 +56,12 @@ def test_no_tape_for_a_short_loop() -> None:
     short, long = (compiled(HORNER.format(rounds=rounds), "r") for rounds in ("6", "n"))
     assert not any(isinstance(op, Push) for op in walk(short.body))
     assert any(isinstance(op, Push) for op in walk(long.body))
+
+
+@pytest.mark.parametrize(("rounds", "left"), [(3, False), (13, False), (14, True), (40, True)])
+def test_rounds_times_operations_count(rounds: int, left: bool) -> None:
+    f = compiled(LARGE.format(rounds=rounds), "f")
+    assert any(isinstance(op, For) for op in walk(f.body)) == left
 
 
 @pytest.mark.parametrize("name", ["f", "r"])

@@ -6,10 +6,10 @@
     for k in range(3): push(tape, x)  ...  for k in range(3): y = pop(tape)
       ==>  nothing, and y is the x of that round
 
-Before differentiation, `short` leaves no loop that would need a tape, and an outer loop that can
-become vectors. For devices, where a tape is memory far away, and where an addition to a place that
-all threads share must have an index that is known, `run` does it after differentiation. Both keep
-every value exactly.
+Before differentiation, `short` leaves no loop that would need a tape, an outer loop that can become
+vectors, and local arrays that can be variables. For devices, where a tape is memory far away, and
+where an addition to a place that all threads share must have an index that is known, `run` does it
+after differentiation. Both keep every value exactly.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ ROUNDS: Final = 32
 OPERATIONS: Final = 2048
 """Of one loop, after unrolling."""
 FEW_ROUNDS: Final = 16
-FEW_OPERATIONS: Final = 256
-"""Of one loop, after unrolling, where the loop is not in the way."""
+FEW_OPERATIONS: Final = 300
+"""Of one loop, after unrolling, where the loop is not in the way; as many as LLVM unrolls."""
 
 
 def run(function: Function, module: Module) -> Function:

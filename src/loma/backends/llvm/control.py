@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, assert_never
 
-from loma.backends.llvm import memory, moving, scalars, show, steady, tapes, unrolled
+from loma.backends.llvm import memory, moving, scalars, show, steady, tapes
 from loma.backends.llvm.code import Code, internal
 from loma.backends.llvm.layout import VALUE
 from loma.ir.builder import const, type_of
@@ -43,8 +43,6 @@ ROW: Final = ('!{!"llvm.loop.interleave.count", i32 1}',)
 """Not to be interleaved."""
 PLAIN: Final = ('!{!"llvm.loop.vectorize.enable", i1 false}', '!{!"llvm.loop.unroll.disable"}')
 """To be run as it is written."""
-WHOLE: Final = ('!{!"llvm.loop.unroll.full"}',)
-"""To be replaced by its rounds."""
 
 
 def region(code: Code, body: Region) -> list[str]:
@@ -151,15 +149,9 @@ def _fill(
 
 def counted(code: Code, op: For) -> None:
     """A counted loop: tested once before it, then at its end."""
-    with _hints(code, op.independent, _said(code, op)) as again:
+    said = PLAIN if op.short else ROW if _is_busy_row(code, op) else ()
+    with _hints(code, op.independent, said) as again:
         _loop(code, op, (op.start, op.step), op.inits, op.body, again=again)
-
-
-def _said(code: Code, op: For) -> tuple[str, ...]:
-    """What LLVM is told about a counted loop."""
-    if unrolled.wanted(code.unit.effects, op):
-        return WHOLE
-    return PLAIN if op.short else ROW if _is_busy_row(code, op) else ()
 
 
 def _is_busy_row(code: Code, op: For) -> bool:
