@@ -12,14 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from loma.backends.cache import Cache, key
-from loma.backends.llvm import identity, python_call
-from loma.backends.llvm.flat_object import load_flat
+from loma.backends.llvm import python_call
 from loma.backends.llvm.flat_shape import Counts, Dim
 from loma.backends.llvm.loaded import record_key
 from loma.backends.llvm.python_shape import Shape, Slot
-from loma.host.build import compiler_version
 from loma.host.call import Instance
+from loma.host.entries import entry
 from loma.host.interop.buffers import LEAD, Lengths
 from loma.ir.nodes import Argument, Direction
 from loma.ir.types import ArrayType, Scalar, Type
@@ -142,29 +140,16 @@ def compiled(f: Instance, lead: bool = False) -> Fast | None:
     shape = shape_of(f, lead)
     if shape is None:
         return None
-    address, keep = _entry(shape)
+    address, keep = entry("call", shape, python_call.compile_call, python_call.NAME)
     return made(f, address, table_of(f.code.loaded.address(f.code.name)), keep)
 
 
 def made(f: Instance, address: int, table: bytes, keep: object) -> Fast:
     """The code at an address as a Python function."""
-    method = Method(f.name.encode(), address, FASTCALL, None)
+    method = Method(f.spoken.encode(), address, FASTCALL, None)
     new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
     call = new(("PyCFunction_NewEx", ctypes.pythonapi))(ctypes.addressof(method), table, None)
     return Fast(call, (method, table, keep, f))
-
-
-@lru_cache(maxsize=256)
-def _entry(shape: Shape) -> tuple[int, object]:
-    """The address of the code for calls of a shape, and what keeps it alive."""
-    store = Cache()
-    name = key("call", repr(shape), compiler_version(), *identity())
-    code = store.get(name)
-    if code is None:
-        code = python_call.compile_call(shape)
-        store.put(name, code)
-    addresses, keep = load_flat(code, python_call.NAME)
-    return addresses[python_call.NAME], keep
 
 
 def table_of(function: int, *more: int) -> bytes:

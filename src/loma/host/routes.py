@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -23,14 +22,14 @@ from loma.backends.llvm.array_shape import (
     Result,
     Whole,
 )
-from loma.backends.llvm.flat_object import load_flat
 from loma.backends.llvm.flat_shape import Dim
 from loma.host.call import RESULT, Instance
 from loma.host.definitions import LOCK
-from loma.host.fast import MISS, TRAPPED, made, table_of
+from loma.host.entries import entry
+from loma.host.fast import MISS, TRAPPED, base, made, table_of
 from loma.host.function import WARM, Function
 from loma.host.interop.buffers import LEAD, owner
-from loma.host.interop.op import OTHER, PRIMAL, Op, Source, op_of, stored
+from loma.host.interop.op import OTHER, PRIMAL, Op, Source, op_of
 from loma.host.refusals import ArgumentError
 from loma.host.values import Value
 from loma.ir.nodes import Direction
@@ -102,19 +101,12 @@ def prepare(
 
 
 def _compiled(op: Op, shape: ArrayCall, objects: Sequence[object]) -> Callable[..., Any]:
-    address, keep = _entry(shape)
+    address, keep = entry("array", shape, compile_array_call, NAME)
     code = op.instance.code
     table = table_of(code.loaded.address(code.name), *map(id, objects))
     fast = made(op.instance, address, table, (keep, tuple(objects)))
     op.instance.keep.append(fast)
     return fast.call
-
-
-@lru_cache(maxsize=512)
-def _entry(shape: ArrayCall) -> tuple[int, object]:
-    """The address of the code for calls of a shape, and what keeps it alive."""
-    addresses, keep = load_flat(stored("array", shape, compile_array_call), NAME)
-    return addresses[NAME], keep
 
 
 def plain_call(f: Function, instance: Instance, lead: bool) -> Callable[..., Any] | None:
@@ -209,7 +201,7 @@ class Plan:
             case StructType(name):
                 return sum(self._leaves(mt) for _, mt in self._of(name))
             case ArrayType():
-                return self._leaves(_base(t))
+                return self._leaves(base(t))
             case _:
                 return 1
 
@@ -258,13 +250,7 @@ def _leaf(at: int | None, tells: Mapping[int, Dim], absent: bool = False) -> Ite
 
 def _check(t: Type) -> None:
     """Refuses what has no buffer that a NumPy array is."""
-    if isinstance(t, ArrayType) and _base(t) in (Scalar.I32, Scalar.I64, Scalar.F32, Scalar.F64):
+    if isinstance(t, ArrayType) and base(t) in (Scalar.I32, Scalar.I64, Scalar.F32, Scalar.F64):
         return
     if not isinstance(t, Scalar):
         raise Unfit
-
-
-def _base(t: Type) -> Type:
-    while isinstance(t, ArrayType):
-        t = t.element
-    return t

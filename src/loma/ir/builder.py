@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from loma.diagnostics import NOWHERE, Span
 from loma.ir.nodes import (
@@ -26,6 +27,9 @@ from loma.ir.nodes import (
 from loma.ir.prims import arithmetic as A
 from loma.ir.prims.record import Prim, Result
 from loma.ir.types import ArrayType, Ref, Scalar, Structs, StructType, Type
+
+NOTHING: Final = Region((), (), ())
+"""A region that does nothing."""
 
 
 def rounded(value: float | int | bool, type: Scalar) -> float | int | bool:

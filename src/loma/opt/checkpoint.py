@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from loma.ir.analysis.roots import bases, region_writes
-from loma.ir.builder import Builder, const, type_of
+from loma.ir.builder import NOTHING, Builder, const, type_of
 from loma.ir.nodes import (
     Alloc,
     Apply,
@@ -42,7 +42,7 @@ from loma.ir.nodes import (
     While,
 )
 from loma.ir.prims import arithmetic as A
-from loma.ir.traverse import clone_op, op_reads, outs, value, walk
+from loma.ir.traverse import clone_op, op_reads, outs, regions, value, walk
 from loma.ir.types import I32, ArrayType, Ref
 from loma.opt.emit import Emitter
 from loma.opt.rewrite import Rewriter
@@ -50,7 +50,6 @@ from loma.opt.rewrite import Rewriter
 Loop: TypeAlias = For | While
 LENGTH: Final = 32
 """Iterations of a segment."""
-NOTHING: Final = Region((), (), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +101,7 @@ def _pairs(f: Function) -> Iterator[Pair]:
 def _regions(region: Region) -> Iterator[Region]:
     yield region
     for op in walk(region):
-        match op:
-            case If():
-                yield from (op.then, op.orelse)
-            case For() | While():
-                yield op.body
-            case _:
-                if (body := getattr(op, "body", None)) is not None:
-                    yield body
+        yield from regions(op)
 
 
 def _pair(region: Region, tape: Var, unwritten: set[Var]) -> Pair | None:

@@ -22,7 +22,7 @@ from typing import Final
 from loma.ir.analysis.affine import Affine
 from loma.ir.analysis.alias import Aliases
 from loma.ir.analysis.effects import EffectTable
-from loma.ir.builder import const, type_of
+from loma.ir.builder import NOTHING, const, type_of
 from loma.ir.nodes import (
     Accum,
     For,
@@ -43,7 +43,6 @@ from loma.opt.rewrite import Rewriter
 
 FARTHEST: Final = 4
 """Iterations that a value is carried at most."""
-NOTHING: Final = Region((), (), ())
 
 
 def run(function: Function, module: Module) -> Function:

@@ -25,7 +25,7 @@ from typing import Final
 
 from loma.ir.analysis.alias import Aliases
 from loma.ir.analysis.effects import EffectTable
-from loma.ir.builder import const, type_of
+from loma.ir.builder import NOTHING, const, type_of
 from loma.ir.nodes import (
     Accum,
     Alloc,
@@ -51,7 +51,6 @@ from loma.opt.polynomial import Polynomial, Polynomials, polynomial
 from loma.opt.rewrite import Rewriter
 from loma.opt.shifts import Shift, shift
 
-NOTHING: Final = Region((), (), ())
 MOST: Final = 32
 """Shifts of one nest."""
 WIDEST: Final = 8

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from loma.diagnostics import Span
 from loma.ir.analysis.affine import Affine, affine
-from loma.ir.builder import Builder, const
+from loma.ir.builder import NOTHING, Builder, const
 from loma.ir.kernel import element
 from loma.ir.nodes import Accum, Alloc, Apply, If, Op, Operand, Region, Var
 from loma.ir.prims import arithmetic as A
@@ -107,6 +106,3 @@ def _begun(b: Builder, o: Owned, thread: Var, adds: Operand) -> tuple[Operand, V
     reads = b.apply(A.AND, there, adds)
     b.emit(If(reads, b.region(ops, (held,)), b.region([], (zero,)), (old,), span=b.span))
     return there, old
-
-
-NOTHING: Final = Region((), (), ())

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from loma.ir.builder import const, type_of
+from loma.ir.builder import NOTHING, const, type_of
 from loma.ir.nodes import Accum, Alloc, For, Function, If, Load, Op, Operand, Parallel, Region, Var
 from loma.ir.prims import arithmetic as A
 from loma.ir.types import I32, Ref
@@ -33,7 +33,6 @@ from loma.opt.polynomial import Polynomial
 from loma.opt.pulled import Copy, Facts, Shift, Site, Sweep, Trail
 from loma.opt.rewrite import Rewriter
 
-NOTHING: Final = Region((), (), ())
 MOST: Final = 32
 """Distances at which one array is added to."""
 ATOMIC: Final = 40

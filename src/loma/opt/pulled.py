@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from loma.ir.analysis.roots import bases, region_writes
-from loma.ir.builder import const, type_of
+from loma.ir.builder import NOTHING, const, type_of
 from loma.ir.nodes import (
     Accum,
     Apply,
@@ -32,7 +32,6 @@ from loma.opt.rewrite import Rewriter
 
 Trail: TypeAlias = tuple[tuple[Op, Region], ...]
 """The operations around a place in a body, the outermost first, each with the region inside."""
-NOTHING: Final = Region((), (), ())
 DEPTH: Final = 8
 """Branches through which an index is followed."""
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from loma.ir.analysis.alias import Aliases, Place
 from loma.ir.analysis.effects import EffectTable
-from loma.ir.builder import const, type_of
+from loma.ir.builder import NOTHING, const, type_of
 from loma.ir.nodes import (
     Accum,
     Apply,
@@ -122,8 +122,7 @@ class _Reduce(Rewriter):
                 guarded.append(accum)
         if guarded:
             runs = self.apply(A.GT, count, const(0, type_of(count)), span=guarded[0].span)
-            nothing = Region((), (), ())
-            self.emit(If(runs, Region((), tuple(guarded), ()), nothing, (), span=guarded[0].span))
+            self.emit(If(runs, Region((), tuple(guarded), ()), NOTHING, (), span=guarded[0].span))
 
     def exists(self, x: Accum) -> bool:
         """Whether the place is there even if the loop never runs."""

@@ -18,11 +18,11 @@ import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from loma.backends.llvm.flat_object import load_flat
 from loma.backends.llvm.xla_call import NAME, TABLE, compile_xla_call
 from loma.host.arguments import Given
+from loma.host.entries import fetched
 from loma.host.function import Function
-from loma.host.interop.op import Op, chosen, stored
+from loma.host.interop.op import Op, chosen
 from loma.host.interop.trees import opened, packed
 from loma.host.refusals import ArgumentTypeError
 from loma.host.values import Value
@@ -264,7 +264,7 @@ def target(op: Op) -> str:
     """The name by which XLA knows the code."""
     found: str | None = op.doors.get("jax")
     if found is None:
-        address, keep = load_flat(stored("xla", op.call, compile_xla_call), NAME, TABLE)
+        address, keep = fetched("xla", op.call, compile_xla_call, NAME, TABLE)
         loaded = op.instance.code.loaded
         sites = [f"{s.file}:{s.line}: {s.message or s.trap.value}".encode() for s in loaded.sites]
         messages = (ctypes.c_char_p * (len(sites) + 1))(*sites)

@@ -13,19 +13,17 @@ import ctypes
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
-from typing import Any, Final, TypeAlias, TypeVar
+from functools import cached_property
+from typing import Any, Final, TypeAlias
 
-from loma.backends.cache import Cache, key
-from loma.backends.llvm import identity
 from loma.backends.llvm.flat_call import NAME, NO_MEMORY
-from loma.backends.llvm.flat_object import compile_flat, load_flat
+from loma.backends.llvm.flat_object import compile_flat
 from loma.backends.llvm.flat_shape import Call, Dim, Leaf
 from loma.backends.llvm.loaded import record_key
 from loma.diagnostics import CompileError
-from loma.host.build import compiler_version
 from loma.host.call import Instance
 from loma.host.definitions import Derived
+from loma.host.entries import entry
 from loma.host.function import Function, fwd_diff, rev_diff
 from loma.host.interop.buffers import RETURNED, Buffer, Buffers, owner
 from loma.host.refusals import ArgumentValueError
@@ -34,7 +32,6 @@ from loma.ir.nodes import Direction
 from loma.ir.types import Scalar
 
 Shape: TypeAlias = tuple[int, ...]
-Shaped = TypeVar("Shaped")  # what a call looks like
 MOST_THREADS: Final = (1 << 31) - 1
 PRIMAL: Final = "primal"
 OTHER: Final = "other"  # an adjoint or a tangent
@@ -231,7 +228,7 @@ class Op:
     @cached_property
     def entry(self) -> tuple[bytes, int, object]:
         """The table that the code needs, its address, and what keeps it alive."""
-        address, keep = _entry(self.call)
+        address, keep = entry("flat", self.call, compile_flat, NAME)
         return self.table(), address, keep
 
     def table(self, *more: int) -> bytes:
@@ -273,24 +270,6 @@ def _owners(buffers: Sequence[Buffer]) -> dict[str, list[int]]:
 
 def _sized(leaf: Leaf, lengths: Sequence[int]) -> Shape:
     return tuple(lengths[d.index] if isinstance(d, Dim) else d for d in leaf.dims)
-
-
-@lru_cache(maxsize=512)
-def _entry(call: Call) -> tuple[int, object]:
-    """The address of the code for calls of a shape, and what keeps it alive."""
-    addresses, keep = load_flat(stored("flat", call, compile_flat), NAME)
-    return addresses[NAME], keep
-
-
-def stored(kind: str, call: Shaped, compiled: Callable[[Shaped], bytes]) -> bytes:
-    """Object code for calls of a shape, from the disk cache if it is there."""
-    store = Cache()
-    name = key(kind, repr(call), compiler_version(), *identity())
-    code = store.get(name)
-    if code is None:
-        code = compiled(call)
-        store.put(name, code)
-    return code
 
 
 def chosen(sources: Sequence[Source], primals: Sequence[Any], others: Sequence[Any]) -> list[Any]:

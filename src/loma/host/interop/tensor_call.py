@@ -9,11 +9,10 @@ from typing import Any, Final
 
 import torch
 
-from loma.backends.llvm.flat_object import load_flat
-from loma.backends.llvm.flat_shape import Call
 from loma.backends.llvm.tensor_call import NAME, compile_tensor_call
-from loma.host.fast import FASTCALL, MISS, TRAPPED, Method
-from loma.host.interop.op import Op, stored
+from loma.host.entries import entry
+from loma.host.fast import MISS, TRAPPED, made
+from loma.host.interop.op import Op
 from loma.host.values import Value
 
 WORD: Final = 8
@@ -35,27 +34,18 @@ def _compiled(op: Op) -> Callable[..., Any]:
     from_object = _from_object()
     if from_object is None:
         return _never
-    address, keep = _entry(op.call)
+    address, keep = entry("tensor", op.call, compile_tensor_call, NAME)
     table = op.table(
         id(torch.Tensor), id(torch.nn.Parameter), from_object, id(torch.empty), id(KEYWORDS),
         id(CPU), id(MISS), id(TRAPPED), id(IS_NEG), id(torch.bool), id(torch.int32),
         id(torch.int64), id(torch.float32), id(torch.float64))
-    method = Method(op.name.encode(), address, FASTCALL, None)
-    new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-    call: Callable[..., Any] = new(("PyCFunction_NewEx", ctypes.pythonapi))(
-        ctypes.addressof(method), table, None)
-    op.instance.keep.append((method, table, keep))
-    return call
+    fast = made(op.instance, address, table, keep)
+    op.instance.keep.append(fast)
+    return fast.call
 
 
 def _never(*tensors: torch.Tensor) -> Value:
     return MISS
-
-
-@lru_cache(maxsize=512)
-def _entry(call: Call) -> tuple[int, object]:
-    addresses, keep = load_flat(stored("tensor", call, compile_tensor_call), NAME)
-    return addresses[NAME], keep
 
 
 @lru_cache(maxsize=1)
