@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         parallel,
         pop,
         pow,
+        pow_log,
         push,
         select,
         sign,
@@ -101,15 +102,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "ArgumentTypeError", "ArgumentValueError", "Array", "CompileError", "CopyWarning", "Diff",
-    "Explanation", "Function", "In", "InOut", "LomaWarning", "NoDiff", "Out", "RunError",
-    "Stack", "Tape", "UserError", "__version__", "acos", "argmax", "argmin", "asin", "atan",
-    "atan2", "atomic_add", "cbrt", "ceil", "check_rule", "clamp", "compile", "copysign", "cos",
-    "cosh", "erf", "erfc", "exp", "exp2", "explain", "expm1", "f32", "f64", "flat", "float2int",
-    "floor", "fma", "fmod", "function", "fwd_diff", "grad", "hessian", "hvp", "hypot", "i32",
-    "i64", "int2float", "isinf", "isnan", "jacobian", "jvp", "kernel", "load", "log", "log10",
-    "log1p", "log2", "make__dfloat", "nan_hunt", "parallel", "pop", "pow", "push", "rev_diff",
-    "select", "sign", "simd", "sin", "sinh", "sqrt", "stop_gradient", "strong_mul", "tan",
-    "tanh", "thread_id", "trunc", "value_and_grad", "vjp",
+    "Explanation", "Function", "In", "InOut", "LomaWarning", "NoDiff", "Out", "RunError", "Stack",
+    "Tape", "UserError", "__version__", "acos", "argmax", "argmin", "asin", "atan", "atan2",
+    "atomic_add", "cbrt", "ceil", "check_rule", "clamp", "compile", "copysign", "cos", "cosh",
+    "erf", "erfc", "exp", "exp2", "explain", "expm1", "f32", "f64", "flat", "float2int", "floor",
+    "fma", "fmod", "function", "fwd_diff", "grad", "hessian", "hvp", "hypot", "i32", "i64",
+    "int2float", "isinf", "isnan", "jacobian", "jvp", "kernel", "load", "log", "log10", "log1p",
+    "log2", "make__dfloat", "nan_hunt", "parallel", "pop", "pow", "pow_log", "push", "rev_diff",
+    "select", "sign", "simd", "sin", "sinh", "sqrt", "stop_gradient", "strong_mul", "tan", "tanh",
+    "thread_id", "trunc", "value_and_grad", "vjp",
 ]
 HOMES: Final = {
     "host.check_rule": ("check_rule",),

@@ -45,6 +45,7 @@ NAMES = [line.split("(")[0][4:] for line in TEXT.splitlines() if line.startswith
 TEXT += "".join(
     f"d_{n} = fwd_diff({n})\nr_{n} = rev_diff({n})\ndr_{n} = fwd_diff(r_{n})\n" for n in NAMES
 )
+TEXT += "rd_power = rev_diff(d_power)\n"
 HOWS = [(how, t) for how in (*CORES, *COMPILED) for t in ((F64,) if how in CORES else (F32, F64))]
 everywhere = pytest.mark.parametrize(
     "how,float_type", HOWS, ids=[f"{how}-{t.value}" for how, t in HOWS]
@@ -129,3 +130,24 @@ def test_zero_seed_second_order(
     args = [a for x in point for a in (dual(x, 0.0), dual(0.0, 0.0))]
     outputs = on(how, TEXT, float_type).outputs(f"dr_{name}", [*args, dual(0.0, 0.0)])
     assert outputs == [dual(0.0, 0.0)] * len(point)
+
+
+# y and the mixed second derivative y x^(y-1) (log x + 1/y) of pow(x, y) at x = 0
+MIXED = [(3.0, 0.0), (2.0, 0.0), (1.0, -inf), (0.0, inf)]
+
+
+@everywhere
+@pytest.mark.parametrize("y,mixed", MIXED)
+def test_mixed_derivative_of_pow(how: str, float_type: Scalar, y: float, mixed: float) -> None:
+    """The mixed derivative of a power at 0 is its limit, in either order of the modes."""
+    program = on(how, TEXT, float_type)
+    zero, seed, upward = dual(0.0, 0.0), dual(1.0, 0.0), dual(0.0, 1.0)
+    forward_of_reverse = [
+        program.outputs("dr_power", [dual(0.0, dx), zero, dual(y, dy), zero, seed])[k]["dval"]
+        for dx, dy, k in ((1.0, 0.0, 1), (0.0, 1.0, 0))
+    ]
+    reverse_of_forward = [
+        program.outputs("rd_power", [dual(0.0, dx), zero, dual(y, dy), zero, upward])[k]["val"]
+        for dx, dy, k in ((1.0, 0.0, 1), (0.0, 1.0, 0))
+    ]
+    assert [*forward_of_reverse, *reverse_of_forward] == [mixed] * 4

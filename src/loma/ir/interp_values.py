@@ -120,6 +120,11 @@ def _pow(x: float, y: float) -> float:
         return math.copysign(math.inf, x) if y % 2 == 1 else math.inf
 
 
+def _pow_log(x: float, y: float) -> float:
+    power = _pow(x, y)
+    return _log(x) * power if power != 0 else 0.0
+
+
 def _log(x: float) -> float:
     if x == 0:
         return -math.inf
@@ -140,6 +145,7 @@ def _sqrt(x: float) -> float:
 IEEE: Final[dict[str, Callable[..., float]]] = {
     "div": _div,
     "pow": _pow,
+    "pow_log": _pow_log,
     "log": _log,
     "exp": _exp,
     "sqrt": _sqrt,

@@ -2,7 +2,8 @@
 
 The handler is there only while a call from the main thread of a host that asked for it is running
 (the host writes that thread into `@loma_state`); it hands the signal on to the host's own handler.
-The call then stops itself, and frees what it holds, like any trap.
+A host without one has the default action back at once. The call then stops itself, and frees what
+it holds, like any trap.
 """
 
 from __future__ import annotations
@@ -30,8 +31,14 @@ set:
   store volatile i32 1, ptr %stop
   br label %on
 on:
-  %outer = load ptr, ptr @loma_outer
+  %outer = load volatile ptr, ptr @loma_outer
+  %to = ptrtoint ptr %outer to i64
+  %real = icmp ugt i64 %to, 1
+  br i1 %real, label %hand, label %done
+hand:
   call void %outer(i32 %number, ptr null, ptr null)
+  br label %done
+done:
   ret void
 }
 
@@ -48,14 +55,14 @@ free:
   %idle = icmp eq ptr %busy, null
   br i1 %idle, label %look, label %done
 look:
-  %r = call i32 @sigaction(i32 2, ptr null, ptr @loma_outer)
-  %outer = load i64, ptr @loma_outer
-  %real = icmp ugt i64 %outer, 1
-  br i1 %real, label %install, label %done
-install:
   store volatile ptr %ctx, ptr @loma_watched
   store ptr @loma_signal, ptr @loma_action
-  %r2 = call i32 @sigaction(i32 2, ptr @loma_action, ptr null)
+  %r = call i32 @sigaction(i32 2, ptr @loma_action, ptr @loma_outer)
+  %outer = load i64, ptr @loma_outer
+  %real = icmp ugt i64 %outer, 1
+  br i1 %real, label %done, label %back
+back:
+  call void @loma_unwatch(ptr %ctx)
   br label %done
 done:
   ret void

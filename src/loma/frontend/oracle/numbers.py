@@ -135,6 +135,9 @@ class Numbers:
                 return 0.0 if y == 0 else x * y
             case "div", [y]:
                 return _divide(x, y)
+            case "pow_log", [y]:
+                power = self._plain("pow", args)
+                return power * self._plain("log", args[:1]) if power != 0 else 0.0
             case "neg", []:
                 return -x
             case _:
@@ -219,7 +222,12 @@ def _pow_by_base(n: Numbers, out: Number, x: Number, y: Number) -> Number:
 
 
 def _pow_by_exponent(n: Numbers, out: Number, x: Number, y: Number) -> Number:
-    return 0.0 if is_zero(out) else n.mul(out, n.apply("log", x))
+    return n.apply("pow_log", x, y)
+
+
+def _pow_log_by_base(n: Numbers, out: Number, x: Number, y: Number) -> Number:
+    power = n.apply("pow", x, n.add(y, -1.0))
+    return 0.0 if is_zero(power) else n.mul(power, n.add(n.mul(y, n.apply("log", x)), 1.0))
 
 
 RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
@@ -239,6 +247,10 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "exp": (lambda n, out, x: out,),
     "log": (lambda n, out, x: n.apply("div", 1.0, x),),
     "pow": (_pow_by_base, _pow_by_exponent),
+    "pow_log": (
+        _pow_log_by_base,
+        lambda n, out, x, y: 0.0 if is_zero(out) else n.mul(out, n.apply("log", x)),
+    ),
 }
 
 

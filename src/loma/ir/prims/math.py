@@ -70,12 +70,33 @@ POW: Final[Prim] = Prim(
     lambda x, y: x**y,
     partials=lambda b, out, x, y: (
         b.strong_mul(b.apply(POW, x, b.sub(y, b.one(out))), y),
-        b.strong_mul(b.apply(LOG, x), out),
+        b.apply(POW_LOG, x, y),
     ),
     domain=(0.2, 2.0),
     singular=True,
     cost=20,
     surface=True,
 )
+POW_LOG: Final[Prim] = Prim(
+    # x^y log x, and 0 where x^y is; one primitive, for of the product's own derivative by x, which
+    # is x^(y-1) (1 + y log x), the parts are infinite at x = 0 where their sum has the limit 0.
+    "pow_log",
+    2,
+    Operands.FLOAT,
+    Result.SAME,
+    lambda x, y: cmath.log(x) * x**y,
+    partials=lambda b, out, x, y: (
+        b.strong_mul(
+            b.add(b.strong_mul(b.apply(LOG, x), y), b.one(out)),
+            b.apply(POW, x, b.sub(y, b.one(out))),
+        ),
+        b.strong_mul(b.apply(LOG, x), out),
+    ),
+    domain=(0.2, 2.0),
+    singular=True,
+    cost=41,
+    surface=True,
+    expand=lambda b, x, y: b.strong_mul(b.apply(LOG, x), b.apply(POW, x, y)),
+)
 
-MATH: Final[tuple[Prim, ...]] = (SIN, COS, SQRT, EXP, LOG, POW)
+MATH: Final[tuple[Prim, ...]] = (SIN, COS, SQRT, EXP, LOG, POW, POW_LOG)
