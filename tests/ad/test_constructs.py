@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import ad.constructs_structs  # noqa: F401
+import ad.constructs_structs
+import ad.constructs_tuples  # noqa: F401
 import pytest
 from ad.constructs import PROGRAMS, Point
 from ad.finite import Given, check

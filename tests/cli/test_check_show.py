@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cli.conftest import PROGRAM, Loma
@@ -147,6 +148,25 @@ def test_show_a_whole_file(loma: Loma, stage: str) -> None:
     ran = loma("show", "p.py", "--stage", stage)
     assert ran.code == 0
     assert "swap" in ran.out or stage == "derivative"
+
+
+def test_instances_are_not_listed(loma: Loma, tmp_path: Path) -> None:
+    """Lists of functions have those of the file, not those that loma made of them."""
+    (tmp_path / "g.loma").write_text("""
+T = TypeVar("T")
+def square(x : In[T]) -> T:
+    return x * x
+def apply(g : Callable[[float], float], x : In[float]) -> float:
+    return g(x)
+def f(x : In[float]) -> float:
+    def inner(y : In[float]) -> float:
+        return y * square(x)
+    return apply(inner, x) + apply(lambda y: y, x)
+""")
+    assert loma("check", "g.loma").out == "ok  g.loma: 1 function, 0 derivatives\n"
+    ran = loma("run", "g.loma", "--call", "zz(1)")
+    assert ran.code == 1 and "no function `zz`; it has f\n" in ran.err
+    assert loma("run", "g.loma", "--call", "square_float(2.0)").out == "4\n"
 
 
 def test_show_what_is_not_there(loma: Loma) -> None:

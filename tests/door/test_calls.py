@@ -228,6 +228,23 @@ def test_results_of_several_kinds() -> None:
     assert not hasattr(several(cell, Vec(0, 1)), "n") and cell[0] == 6
 
 
+def test_an_output_may_be_called_result() -> None:
+    """Then the returned value has another name, in calls and in derivatives."""
+    @loma.function
+    def both(x: In[float], result: Out[float]) -> float:
+        result = x * x
+        return 3.0 * x
+
+    assert both(2.0)._asdict() == {"result_": 6.0, "result": 4.0}
+    assert loma.grad(both)(2.0).x == 3.0
+    _, tangents = loma.jvp(both, (2.0,), (1.0,))
+    assert tangents._asdict() == {"result_": 3.0, "result": 4.0}
+    _, pull = loma.vjp(both, 2.0)
+    assert pull(result=1.0, result_=10.0).x == 34.0
+    rows = loma.jacobian(both)(2.0)
+    assert (float(rows.result_.x), float(rows.result.x)) == (3.0, 4.0)
+
+
 def test_named_sizes() -> None:
     @loma.function
     def squares(x: In[Array[float, "n"]], n: In[int], y: Out[Array[float, "n"]]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 import loma
 from loma.driver import core_module
 from loma.host.course import compile
@@ -52,3 +54,23 @@ def test_python_door_gives_named_tuples() -> None:
     module = loma.load(PAIR)
     value, n = module.pair(3.0, 1)
     assert (value, n) == (9.0, 2)
+
+
+def test_parts_of_arrays_are_values_of_an_assignment() -> None:
+    """What stands on the right is copied before anything is written; targets go left to right."""
+    module = loma.load("""
+def rows(m : InOut[Array[float, "n", 2]], i : In[int], j : In[int]):
+    m[i], m[j] = m[j], m[i]
+def halves(a : InOut[Array[float, 4]]):
+    a[0:2], a[1:3] = a[2:4], a[0:2]
+def places(a : InOut[Array[float, 4]]):
+    i = 0
+    i, a[i], a[i + 1] = 2, a[i], a[i + 1]
+""")
+    m = np.arange(6, dtype=np.float32).reshape(3, 2)
+    a, b = (np.array([1, 2, 3, 4], np.float32) for _ in range(2))
+    module.rows(m, 0, 2)
+    module.halves(a)
+    module.places(b)
+    assert m.tolist() == [[4, 5], [2, 3], [0, 1]]
+    assert (a.tolist(), b.tolist()) == ([3, 1, 2, 4], [1, 2, 1, 2])

@@ -15,6 +15,7 @@ from loma.cli.report import complain, explained
 from loma.cli.screen import coloured, mark, screen
 from loma.diagnostics import CompileError, Diagnostic, UserError, render
 from loma.frontend import typed
+from loma.host.requests import own_functions
 
 
 def check(
@@ -79,6 +80,5 @@ def warned(checked: typed.Module, functions: Iterable[str]) -> None:
 
 def summary(checked: typed.Module) -> str:
     """What a program holds, in a few words."""
-    functions = sum(1 for f in checked.functions.values() if f.span.line)
-    counts = [(functions, "function"), (len(checked.derivatives), "derivative")]
+    counts = [(len(own_functions(checked)), "function"), (len(checked.derivatives), "derivative")]
     return ", ".join(f"{n} {what}" if n == 1 else f"{n} {what}s" for n, what in counts)

@@ -12,6 +12,7 @@ import typer
 
 from loma.diagnostics import CompileError
 from loma.frontend import load, typed
+from loma.host.requests import own_functions
 from loma.ir.types import Scalar
 
 STDIN: Final = "-"
@@ -106,7 +107,7 @@ def split(target: str) -> tuple[str, str | None]:
 
 def one_function(target: str, program: typed.Module, function: str | None) -> str:
     """The function that was named, or the only one there is."""
-    own = [f.name for f in program.functions.values() if f.span.line]
+    own = own_functions(program)
     if function is None and len(own) == 1:
         return own[0]
     if function is None:

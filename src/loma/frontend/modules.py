@@ -63,6 +63,7 @@ class _Loader:
     prefixes: set[str] = field(default_factory=set)
     shown: dict[str, str] = field(default_factory=dict)
     digests: dict[Path, str] = field(default_factory=dict)
+    reported: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.search = Search(given_folders(self.path))
@@ -192,7 +193,7 @@ class _Loader:
             base = self.search.find((folder.resolve().name,), [folder / ".."])
             title: Dotted = (folder.resolve().name,)
             if base is None or not is_package(base):
-                self.findings.append(codes.not_found(span, name, _shown(folders)))
+                self._not_found(span, name, folders)
                 return None
         else:
             title = parts
@@ -214,7 +215,7 @@ class _Loader:
         if found is None and inner is not None:
             return self._load(inner, (*title, name), span)
         if unit is None:
-            self.findings.append(codes.not_found(span, ".".join(title), _shown(folders)))
+            self._not_found(span, ".".join(title), folders)
         elif found is None:
             self.findings.append(codes.no_such_name(span, ".".join(title), name, unit.names))
         return found
@@ -237,9 +238,15 @@ class _Loader:
         folders = self.search.folders(parts, folder)
         file = self.search.find(parts, folders)
         if file is None:
-            self.findings.append(codes.not_found(span, ".".join(parts), _shown(folders)))
+            self._not_found(span, ".".join(parts), folders)
             return None
         return self._load(file, parts, span)
+
+    def _not_found(self, span: Span, name: str, folders: Sequence[Path]) -> None:
+        """Reports a module that does not exist, once for each file that imports it."""
+        if (span.file, name) not in self.reported:
+            self.reported.add((span.file, name))
+            self.findings.append(codes.not_found(span, name, _shown(folders)))
 
     def _load(self, file: Path, title: Dotted, span: Span) -> Unit | None:
         """The unit of a file, loaded once; None for a file that is being loaded."""

@@ -19,11 +19,19 @@ from loma.host.refusals import ArgumentTypeError, ArgumentValueError
 from loma.host.shapes import Sizes
 from loma.host.stopped import raise_stopped
 from loma.host.values import Value, made_by, named_tuple, number_of
-from loma.ir.nodes import Argument, Direction
+from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.types import ArrayType, Scalar, StructType, Type
 
 Span: TypeAlias = tuple[int, int]
 RESULT: Final = "result"
+
+
+def result_name(signature: Signature) -> str:
+    """What the returned value is called among the outputs; no written argument has the name."""
+    taken, name = {a.name for a in signature.written if a.direction is not Direction.IN}, RESULT
+    while name in taken:
+        name += "_"
+    return name
 
 
 @dataclass(slots=True)
@@ -93,7 +101,7 @@ class Instance:
         result = self.run(operands, self.thread_count(values, threads))
         found: dict[str, Value] = {}
         if self.description.signature.result is not None:
-            found[RESULT] = result
+            found[result_name(self.description.signature)] = result
         for o in operands:
             if self._returned(o):
                 found[o.argument.name] = self.shown(o)
@@ -103,7 +111,8 @@ class Instance:
         """Runs the function; gives the result and every argument that it may write, by name."""
         operands = self.operands(values, threads)
         result = self.run(operands, self.thread_count(values, threads))
-        found = {} if self.description.signature.result is None else {RESULT: result}
+        s = self.description.signature
+        found = {} if s.result is None else {result_name(s): result}
         return found | {o.argument.name: self.shown(o) for o in operands if o.writes}
 
     def _returned(self, o: Operand) -> bool:
@@ -197,7 +206,7 @@ class Instance:
     @cached_property
     def _results(self) -> Value:
         s = self.description.signature
-        names = [] if s.result is None else [RESULT]
+        names = [] if s.result is None else [result_name(s)]
         names += [a.name for a in s.arguments if a.direction is Direction.OUT]
         return made_by(named_tuple(f"{self.name}_results", names), names)
 

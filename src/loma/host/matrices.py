@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from loma.host.arrays import SCALARS
-from loma.host.call import RESULT
+from loma.host.call import result_name
 from loma.host.interop.buffers import RETURNED
 from loma.host.interop.op import OTHER, PRIMAL, Op, Source
 from loma.host.interop.trees import opened
@@ -92,7 +92,8 @@ class Plain:
         self.op = op
         self.arrays = [_beside(op, b.path, x) for b, x in zip(op.inputs, arrays)]
         self.inputs = {b.path: i for i, b in enumerate(op.inputs) if op.floats[i]}
-        self.outputs = {RESULT if b.path == RETURNED else b.path: i
+        returned = result_name(op.instance.description.signature)
+        self.outputs = {returned if b.path == RETURNED else b.path: i
                         for i, b in enumerate(op.outputs) if op.float_outputs[i]}
 
     @staticmethod

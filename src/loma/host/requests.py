@@ -51,8 +51,12 @@ def request_of(program: typed.Module, name: str) -> typed.Function | typed.Deriv
 
 def names(program: typed.Module) -> list[str]:
     """The functions and derivatives of a file, in order."""
-    made = [f.name for f in program.functions.values() if f.span.line]
-    return [*made, *(d.name for d in program.derivatives)]
+    return [*own_functions(program), *(d.name for d in program.derivatives if d.exported)]
+
+
+def own_functions(program: typed.Module) -> list[str]:
+    """The functions that a file defines; not instances, and nothing that was imported."""
+    return [f.name for f in program.functions.values() if f.span.line and f.exported]
 
 
 def signature_of(program: typed.Module, name: str) -> Signature:
@@ -65,7 +69,10 @@ def signature_of(program: typed.Module, name: str) -> Signature:
 
 
 def sliced(program: typed.Module, *wanted: str) -> typed.Module:
-    """The program with only the functions and derivatives that the wanted ones need."""
+    """The program with only the functions and derivatives that the wanted ones need.
+
+    The wanted ones are exported: they may be instances, or come from imported files.
+    """
     derivatives = {d.name: d for d in program.derivatives}
     todo, kept = list(wanted), set[str]()
     while todo:
@@ -81,7 +88,8 @@ def sliced(program: typed.Module, *wanted: str) -> typed.Module:
             ]
             todo += [r.name for r in program.rules if r.primal == name]
     functions = {
-        name: f for name, f in program.functions.items() if name in kept or not f.span.line
+        name: replace(f, exported=True) if name in wanted and not f.exported else f
+        for name, f in program.functions.items() if name in kept or not f.span.line
     }
     return replace(
         program,

@@ -23,7 +23,7 @@ from loma.backends.llvm.array_shape import (
     Whole,
 )
 from loma.backends.llvm.flat_shape import Dim
-from loma.host.call import RESULT, Instance
+from loma.host.call import Instance, result_name
 from loma.host.definitions import LOCK
 from loma.host.entries import entry
 from loma.host.fast import MISS, TRAPPED, base, made, table_of
@@ -133,8 +133,8 @@ class Plan:
         self.objects: list[object] = []
         written = self.instance.description.signature.written
         self.inputs = [a for a in written if a.direction is not Direction.OUT]
-        result = self.instance.description.signature.result
-        self.outputs: dict[str, Type] = {} if result is None else {RESULT: result}
+        s = self.instance.description.signature
+        self.outputs: dict[str, Type] = {} if s.result is None else {result_name(s): s.result}
         self.outputs |= {a.name: a.type for a in written if a.direction is not Direction.IN}
         self.lead = lead
 

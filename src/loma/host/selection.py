@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from loma.host.call import RESULT
+from loma.host.call import result_name
 from loma.host.refusals import ArgumentTypeError
 from loma.host.routes import Key
 from loma.host.sweeps import Outputs, Point
@@ -33,8 +33,9 @@ def maker(point: Point, names: list[str], wrt: Wrt) -> Callable[..., Any] | None
 def number_of(point: Point) -> str:
     """The output that is one number."""
     outputs = point.float_outputs()
-    if isinstance(outputs.get(RESULT), Scalar):
-        return RESULT
+    returned = result_name(point.signature)
+    if isinstance(point.signature.result, Scalar) and returned in outputs:
+        return returned
     numbers = [n for n, t in outputs.items() if isinstance(t, Scalar)]
     if len(numbers) == 1 and not point.signature.simd:
         return numbers[0]

@@ -11,7 +11,7 @@ import numpy as np
 
 from loma.host.arguments import Given, given
 from loma.host.arrays import Converter
-from loma.host.call import RESULT, Instance
+from loma.host.call import Instance, result_name
 from loma.host.facts import pairs
 from loma.host.function import Function, Launch, fwd_diff, rev_diff
 from loma.host.interop import door
@@ -100,7 +100,7 @@ class Point:
         """The result and the written arguments, by name."""
         found: dict[str, Type] = {}
         if self.signature.result is not None:
-            found[RESULT] = self.signature.result
+            found[result_name(self.signature)] = self.signature.result
         found |= {a.name: a.type for a in self.signature.written if a.direction in WRITTEN}
         return found
 
@@ -134,7 +134,7 @@ class Point:
         instance = sweep.instance(self.float_type)
         if self.signature.result is not None:
             last = instance.description.signature.written[-1].name
-            seed = seeds.get(RESULT)
+            seed = seeds.get(result_name(self.signature))
             values[last] = self.zero_result() if seed is None else seed
         found = instance.evaluate(values, self.count)
         return {a.name: found[adjoint[a.name]] for a in self.float_inputs()}
@@ -148,7 +148,7 @@ class Point:
     def zero_result(self) -> Value:
         """Zero of the result's type."""
         assert self.signature.result is not None
-        return self.convert.empty(self.signature.result, None, RESULT)
+        return self.convert.empty(self.signature.result, None, result_name(self.signature))
 
     def pushed(self, tangents: Mapping[str, Value]) -> dict[str, tuple[Value, Value]]:
         """Every output with its tangent, from the tangents of the inputs (absent: zero)."""

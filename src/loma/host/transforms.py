@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from loma.host import matrices, routed
-from loma.host.call import RESULT, packed
+from loma.host.call import packed, result_name
 from loma.host.fast import MISS
 from loma.host.function import Function, rev_diff
 from loma.host.interop import on_gpu
@@ -222,7 +222,7 @@ def _second(point: Point, tangents: Mapping[str, Value]) -> Outputs:
 
     adjoint = pairs(point.signature)
     values = {n: x for n, x in point.values.items() if n != number}
-    if number == RESULT:
+    if number == result_name(point.signature):
         values[arguments[-1].name] = 1.0
     else:
         values[adjoint[number]] = 1.0

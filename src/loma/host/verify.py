@@ -32,7 +32,7 @@ from loma.host.judges import (
     root,
     written,
 )
-from loma.host.requests import request_of, requested, signature_of, sliced
+from loma.host.requests import own_functions, request_of, requested, signature_of, sliced
 from loma.ir.derived import DVAL, VAL, Mode, reverse_signature
 from loma.ir.nodes import Direction, Signature
 from loma.ir.types import Scalar
@@ -137,7 +137,7 @@ def targets(program: typed.Module, function: str | None) -> tuple[typed.Module, 
     wanted = [d for d in program.derivatives if function in (None, d.name, d.primal)]
     if wanted:
         return program, [Target(d.name, d.mode, d.primal, d.span, asked=True) for d in wanted]
-    names = [function] if function else [f.name for f in program.functions.values() if f.span.line]
+    names = [function] if function else own_functions(program)
     made: list[Target] = []
     for primal in names:
         for mode in Mode:

@@ -23,7 +23,7 @@ from loma.frontend.codes import arrays as codes
 from loma.frontend.codes import types as type_codes
 from loma.frontend.lower.scan import base_of
 from loma.ir.prims import arithmetic as prims
-from loma.ir.types import I32, I64, ArrayType, Scalar
+from loma.ir.types import I32, I64, ArrayType, Scalar, Type
 
 MOST = (1 << 31) - 1
 
@@ -106,13 +106,28 @@ class Parts(Inference):
         t = element.type
         if t is None or t != self._element_of(s, to, shape).type or isinstance(t, ArrayType):
             return self._uncopied(s, target, value)
-        if not _may_meet(to, of):
-            return self._each(s, to, shape, lambda at: self._at(s, of, at))
+        if _may_meet(to, of):
+            of = self._copy(s, of, t, shape)
+        return self._each(s, to, shape, lambda at: self._at(s, of, at))
+
+    def copy_of(self, s: surface.Assign, value: typed.Expr) -> typed.Expr:
+        """The elements of a part as they are now; the part itself where they cannot be copied."""
+        of = self.kept_view(as_view(value, value.span))
+        shape = tuple([n for n in whole_shape(of, s.span) if n is not None])
+        if len(shape) < len(whole_shape(of, s.span)):
+            return value
+        t = self._element_of(s, of, shape).type
+        return value if t is None or isinstance(t, ArrayType) else self._copy(s, of, t, shape)
+
+    def _copy(
+        self, s: surface.Assign, of: typed.View, t: Type, shape: tuple[typed.Expr, ...]
+    ) -> typed.View:
+        """A local array with the elements of a part."""
         held = typed.Symbol("copy", ArrayType(t), s.span, shape=shape)
         self.ahead.append(typed.Declare(held, None, product(shape, s.span), span=s.span))
         copy = as_view(typed.Name(held, span=s.span), s.span)
         self.ahead.append(self._each(s, copy, shape, lambda at: self._at(s, of, at)))
-        return self._each(s, to, shape, lambda at: self._at(s, copy, at))
+        return copy
 
     def _uncopied(
         self, s: surface.Assign, target: typed.Expr, value: typed.Expr

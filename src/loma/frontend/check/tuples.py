@@ -107,7 +107,8 @@ def unpack(c: Assignments, s: surface.Assign, target: surface.Tuple) -> typed.St
         return unpack_value(c, s, target, c.right_side(value))
     parts = c.in_order(value.elements, c.right_side)
     if not all(_is_fresh(c, t) for t in target.elements):
-        parts = [None if p is None else _held(c, p) for p in parts]
+        parts = [None if p is None else _kept(c, s, t, p)
+                 for t, p in zip(target.elements, parts, strict=True)]
     return _written(c, s, target, parts, value.elements)
 
 
@@ -148,6 +149,15 @@ def _parts(
     base = _held(c, whole)
     return [typed.Member(base, c.types.tuples.member(k), t, span=whole.span)
             for k, t in enumerate(types)]
+
+
+def _kept(
+    c: Assignments, s: surface.Assign, target: surface.Expr, value: typed.Expr
+) -> typed.Expr:
+    """The value as it is now, for a target that is written after others."""
+    if isinstance(value.type, ArrayType) and isinstance(target, surface.Index | surface.Subscript):
+        return c.copy_of(s, value)
+    return _held(c, value)
 
 
 def _held(c: Assignments, value: typed.Expr) -> typed.Expr:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from loma.diagnostics import Span
 from loma.frontend.codes.base import did_you_mean, finding
 from loma.frontend.errors import Finding
+
+FOREIGN: Final = frozenset(("numpy", "scipy", "torch", "jax", "taichi", "warp", "cupy", "numba"))
 
 
 def not_found(span: Span, name: str, searched: Iterable[str]) -> Finding:
@@ -21,10 +24,11 @@ def not_found(span: Span, name: str, searched: Iterable[str]) -> Finding:
         import numpy as np
     """
     where = ", ".join(searched)
-    return finding("E1501", f"there is no module `{name}`", span,
-                   f"looked for in {where}",
-                   "a module is a file of loma text: give its folder with `path=[...]`, `--path` "
-                   "or `LOMA_PATH`")
+    help = ("a module is a file of loma text: give its folder with `path=[...]`, `--path` "
+            "or `LOMA_PATH`")
+    if name.partition(".")[0] in FOREIGN:
+        help = "`sin`, `sqrt`, `sum`, `Array` and so on need no import; delete this line"
+    return finding("E1501", f"there is no module `{name}`", span, f"looked for in {where}", help)
 
 
 def circular(span: Span, chain: Iterable[str]) -> Finding:

@@ -335,7 +335,8 @@ def whole_array(stmt: surface.Node, span: Span, initial: bool) -> Finding:
             b : Array[float, 3] = a
     """
     return finding("E0318", "an array is not assigned as a whole", span,
-                   help="assign element by element in a loop",
+                   help="copy the elements, `b[:] = a[:]`, where the lengths are known; else write "
+                        "a loop",
                    kind=DeclareTypeMismatch if initial else AssignTypeMismatch,
                    payload={"stmt": stmt})
 

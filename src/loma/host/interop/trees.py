@@ -15,7 +15,7 @@ import numpy as np
 from loma.backends.llvm.flat_shape import Dim
 from loma.host.arguments import Given
 from loma.host.arrays import SCALARS, Converter
-from loma.host.call import RESULT
+from loma.host.call import result_name
 from loma.host.function import Function
 from loma.host.interop.buffers import Buffer
 from loma.host.interop.op import Op, op_of
@@ -274,7 +274,7 @@ class Form:
         s = op.instance.description.signature
         written = [(a.name, a.type) for a in s.arguments if a.direction is not Direction.IN]
         self.types: list[tuple[str, Type]] = [
-            *([] if s.result is None else [(_free(RESULT, written), s.result)]), *written]
+            *([] if s.result is None else [(result_name(s), s.result)]), *written]
         self.make = named_tuple(f"{op.name}_results", [n for n, _ in self.types])
         self.plain = len(self.types) == len(op.outputs) and not any(
             _is_struct(t) for _, t in self.types)
@@ -303,12 +303,6 @@ class Form:
                 raise AssertionError("a tape never leaves the program")
             case _:
                 assert_never(t)
-
-
-def _free(name: str, taken: Sequence[tuple[str, Type]]) -> str:
-    while any(name == n for n, _ in taken):
-        name += "_"
-    return name
 
 
 def _is_struct(t: Type) -> bool:
