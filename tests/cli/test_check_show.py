@@ -166,7 +166,7 @@ def f(x : In[float]) -> float:
     assert loma("check", "g.loma").out == "ok  g.loma: 1 function, 0 derivatives\n"
     ran = loma("run", "g.loma", "--call", "zz(1)")
     assert ran.code == 1 and "no function `zz`; it has f\n" in ran.err
-    assert loma("run", "g.loma", "--call", "square_float(2.0)").out == "4\n"
+    assert loma("run", "g.loma", "--call", "square_float(2.0)").out == "4.0\n"
 
 
 def test_show_what_is_not_there(loma: Loma) -> None:
