@@ -94,6 +94,17 @@ def test_value_and_derivatives(folder: Path, target: str) -> None:
     assert oracle.call("f", [{"x": 3.0, "y": 4.0}, 0.5]) == pytest.approx(value)
 
 
+def test_patterns_are_constants_of_modules(folder: Path) -> None:
+    """A pattern names a constant of the file, of a module, or one that is imported."""
+    write(folder, kinds="RED = 1\nGREEN = RED + 1\n\ndef is_red(n : In[int]) -> int:\n"
+          "    match n:\n        case RED:\n            return 1\n    return 0\n")
+    text = ("import kinds\nfrom kinds import RED\nBLUE = 3\n\ndef f(n : In[int]) -> int:\n"
+            "    match n:\n        case RED | BLUE:\n            return 10 + kinds.is_red(n)\n"
+            "        case kinds.GREEN:\n            return 20\n    return 30\n")
+    _, lib = compile(text, "llvm")
+    assert [lib.f(n) for n in range(5)] == [30, 11, 20, 10, 30]
+
+
 def test_only_the_main_file_is_exported(folder: Path) -> None:
     """Imported functions are internal; what nobody needs is left out."""
     module = driver.core_module(MAIN, "main.loma")

@@ -122,6 +122,12 @@ class Renamer(ast.NodeTransformer):
             return node
         return self._placed(self.name(node.id), node)
 
+    def visit_MatchAs(self, node: ast.MatchAs) -> ast.MatchAs:
+        """A name in a pattern: that of a constant."""
+        if node.name is not None and node.pattern is None:
+            node.name = self.name(node.name)
+        return self._all(node)
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         """A name of a module, or a member."""
         dotted = dotted_name(node)

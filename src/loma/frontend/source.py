@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from loma.diagnostics import Span
 from loma.frontend.codes import syntax as codes
@@ -18,13 +18,16 @@ ROOM: Final = 4_000
 WRITTEN: Final = "loma_written"
 
 
-class Placed(Protocol):
+class Located(Protocol):
     """A piece of Python's tree that knows its place."""
 
     lineno: int
     col_offset: int
     end_lineno: int | None
     end_col_offset: int | None
+
+
+Placed: TypeAlias = Located | ast.pattern
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@
     TypeExpr = NamedType | ArrayTypeExpr | ShapedTypeExpr | DiffTypeExpr | TupleTypeExpr
              | StackTypeExpr | GenericTypeExpr | CallableTypeExpr | KnownType | BadType
     Expr     = Number | Name | Index | Subscript | Member | Unary | Binary | Comparison | Logical
-             | Conditional | Call | MethodCall | Tuple | Reduce | Lambda | Specialised | Bad
+             | Conditional | Call | MethodCall | Tuple | Reduce | Lambda | Specialised
+             | Contains | Kept | Bad
     Stmt     = Declare | Assign | Augment | If | While | For | Return | Break | Continue | CallStmt
-             | Assert | Print | InnerFunction
+             | Assert | Print | InnerFunction | Keep | Flag
 
 `Bad` and `BadType` stand where the parser has already reported something. The parser has replaced
 the names of constants by their values.
@@ -22,6 +23,10 @@ from loma.frontend.surface_generic import InnerFunction as InnerFunction
 from loma.frontend.surface_generic import Instance as Instance
 from loma.frontend.surface_generic import Lambda as Lambda
 from loma.frontend.surface_generic import Specialised as Specialised
+from loma.frontend.surface_short import Contains as Contains
+from loma.frontend.surface_short import Flag as Flag
+from loma.frontend.surface_short import Keep as Keep
+from loma.frontend.surface_short import Kept as Kept
 from loma.frontend.surface_types import ArrayTypeExpr as ArrayTypeExpr
 from loma.frontend.surface_types import BadType as BadType
 from loma.frontend.surface_types import CallableTypeExpr as CallableTypeExpr
@@ -182,7 +187,8 @@ class Bad(Node):
 
 Expr: TypeAlias = (
     Number | Name | Index | Subscript | Member | Unary | Binary | Comparison | Logical
-    | Conditional | Call | Reduce | MethodCall | Tuple | Lambda | Specialised | Bad
+    | Conditional | Call | Reduce | MethodCall | Tuple | Lambda | Specialised | Contains | Kept
+    | Bad
 )
 Text: TypeAlias = tuple[Expr | str, ...]
 
@@ -290,7 +296,7 @@ class BadStmt(Node):
 
 Stmt: TypeAlias = (
     Declare | Assign | Augment | If | While | For | Return | Break | Continue
-    | CallStmt | Assert | Print | InnerFunction | BadStmt
+    | CallStmt | Assert | Print | InnerFunction | Keep | Flag | BadStmt
 )
 
 

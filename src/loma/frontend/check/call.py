@@ -33,7 +33,7 @@ from loma.ir.prims import arithmetic as prims
 from loma.ir.prims.record import Operands, Prim, Result
 from loma.ir.types import BOOL, F32, F64, I32, I64, ArrayType, Scalar, StructType, Type
 
-CASTS: Final = {"f32": F32, "f64": F64, "i32": I32, "i64": I64, "bool": BOOL}
+CASTS: Final = {"int": I32, "f32": F32, "f64": F64, "i32": I32, "i64": I64, "bool": BOOL}
 REQUESTS: Final = frozenset(("fwd_diff", "rev_diff"))
 STATEMENTS: Final = frozenset(("atomic_add", "push", "pop"))
 COURSE: Final = frozenset((
@@ -262,6 +262,7 @@ class CallChecker(GenericCalls):
         e = replace(e, function=e.function.removeprefix(BUILTIN))
         rules: dict[str, Callable[[surface.Call], typed.Expr | None]] = {
             "int2float": self._int2float, "float2int": self._float2int,
+            "float": lambda e: self._cast(e, self.context.float_type),
             "thread_id": self._thread_id, "select": self._select,
             "len": self.length, "flat": self.flat,
             "stop_gradient": partial(stopped, self),

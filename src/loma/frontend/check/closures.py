@@ -18,8 +18,8 @@ from loma.ir.nodes import Direction, Signature
 from loma.ir.prims import FUNCTIONS
 from loma.ir.types import ArrayType, TapeType
 
-CALLABLE = frozenset((*FUNCTIONS, "f32", "f64", "i32", "i64", "bool", "int2float", "float2int",
-                      "select"))
+CALLABLE = frozenset((*FUNCTIONS, "int", "float", "f32", "f64", "i32", "i64", "bool", "int2float",
+                      "float2int", "select"))
 
 
 class ClosureChecker(MethodChecker):

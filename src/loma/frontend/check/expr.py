@@ -10,9 +10,10 @@ from typing import Final
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
-from loma.frontend.check.operators import BITS, TRUTHS, Operators, chained
+from loma.frontend.check.operators import BITS, TRUTHS, Operators, chained, counted
 from loma.frontend.check.order import Ordered
 from loma.frontend.check.scope import Context, Scope
+from loma.frontend.check.short import contains
 from loma.frontend.check.stacks import alone
 from loma.frontend.check.tuples import tuple_value
 from loma.frontend.codes import constructs as construct_codes
@@ -24,7 +25,7 @@ from loma.ir.prims import FUNCTIONS, bits
 from loma.ir.prims import arithmetic as prims
 from loma.ir.prims import math as functions
 from loma.ir.prims.record import Prim
-from loma.ir.types import BOOL, F32, F64, I32, Scalar, StructType
+from loma.ir.types import BOOL, I32, Scalar, StructType
 
 ARITHMETIC: Final[dict[str, Prim]] = {
     "+": prims.ADD, "-": prims.SUB, "*": prims.MUL, "/": prims.DIV,
@@ -46,6 +47,7 @@ class ExpressionChecker(Ordered):
         self.read: set[typed.Symbol] = set()
         self.missing: set[str] = set()
         self.called: set[str] = set()
+        self.kept_values: dict[int, typed.Expr | None] = {}
 
     def report(self, finding: Finding) -> None:
         """Collects a finding."""
@@ -84,6 +86,10 @@ class ExpressionChecker(Ordered):
                 return tuple_value(self, e)
             case surface.Lambda() | surface.Specialised():
                 return self.no_function_value(e)
+            case surface.Contains():
+                return contains(self, e)
+            case surface.Kept(key):
+                return self.kept_values.get(key)
             case surface.Bad():
                 return None
 
@@ -210,7 +216,7 @@ class ExpressionChecker(Ordered):
             return constant
         if e.operator in BITS:
             return self._bits(e, left, right)
-        left, right = _counted(left), _counted(right)
+        left, right = counted(left), counted(right)
         if e.operator == "**":
             return self._power(e, left, right)
         return self._arithmetic(e, left, right)
@@ -300,12 +306,12 @@ class ExpressionChecker(Ordered):
             return self.unary_method(e, value)
         if e.operator == "~":
             return self._inverted(e, value)
-        if e.operator == "+":
-            self.report(construct_codes.expression(e.span, "unary `+`", "delete the `+`"))
-            return None
         if isinstance(value, Weak):
-            return weak(-value.value, self.context.float_type, e.span)
+            return value if e.operator == "+" else weak(
+                -value.value, self.context.float_type, e.span)
         meet = I32 if value.type is BOOL else value.type
+        if e.operator == "+":
+            return self.settled(value, meet)
         return self.apply(prims.NEG, (value,), meet, e.span, meet)
 
     def _inverted(self, e: surface.Unary, value: typed.Expr) -> typed.Expr | None:
@@ -388,12 +394,3 @@ class ExpressionChecker(Ordered):
         s = e.span
         start = s.end_column - len(e.field)
         return Span(s.file, s.end_line, max(start, 0), s.end_line, s.end_column)
-
-
-def _counted(e: typed.Expr) -> typed.Expr:
-    """An operand of arithmetic: a comparison of floats counts as a float, as in the course."""
-    match e:
-        case typed.Apply(_, (first, *_), Scalar.BOOL) if first.type in (F32, F64):
-            return typed.Convert(e, first.type, span=e.span)
-        case _:
-            return e

@@ -13,7 +13,7 @@ from loma.ir.prims import FUNCTIONS, bits
 from loma.ir.prims import arithmetic as prims
 from loma.ir.prims import math as functions
 from loma.ir.prims.record import Prim
-from loma.ir.types import BOOL, Scalar
+from loma.ir.types import BOOL, F32, F64, Scalar
 
 MOST: Final = 64
 BITS: Final[dict[str, Prim]] = {
@@ -131,3 +131,12 @@ def chained(
 
     done = once(operands[0], lambda first: tail(0, first))
     return None if missing else done
+
+
+def counted(e: Expr) -> Expr:
+    """An operand of arithmetic: a comparison of floats counts as a float, as in the course."""
+    match e:
+        case Apply(_, (first, *_), Scalar.BOOL) if first.type in (F32, F64):
+            return typed.Convert(e, first.type, span=e.span)
+        case _:
+            return e

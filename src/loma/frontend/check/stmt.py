@@ -12,13 +12,13 @@ from loma.frontend.check.call import STATEMENTS
 from loma.frontend.check.construct import fill, fill_array
 from loma.frontend.check.generic_types import innermost
 from loma.frontend.check.launch import launch
-from loma.frontend.check.parallel import check_written
-from loma.frontend.check.places import is_place
 from loma.frontend.check.reduce import bounds, reduction
 from loma.frontend.check.scope import Entry, FunctionValue
+from loma.frontend.check.short import flag, keep
 from loma.frontend.check.sizes import shape_expressions, size_symbols
 from loma.frontend.check.stacks import paired
 from loma.frontend.check.store import StackChecker
+from loma.frontend.check.tapes import atomic_add, tape_statement
 from loma.frontend.check.text import asserted, text
 from loma.frontend.check.tuples import shaped, tuple_value
 from loma.frontend.check.types import grows
@@ -128,6 +128,10 @@ class FunctionChecker(StackChecker):
             case surface.Print(pieces):
                 shown = text(self, pieces)
                 return None if shown is None else typed.Print(shown, span=s.span)
+            case surface.Keep():
+                return keep(self, s)
+            case surface.Flag():
+                return flag(self, s)
             case surface.InnerFunction():
                 self.inner_function(s)
                 return None
@@ -325,68 +329,12 @@ class FunctionChecker(StackChecker):
             return None if done is None else typed.CallStmt(done, span=span)
         e = replace(e, function=e.function.removeprefix(BUILTIN))
         if e.function == "atomic_add":
-            return self._atomic_add(e, span)
+            return atomic_add(self, e, span)
         if e.function in STATEMENTS:
-            return self._tape(e, span)
+            return tape_statement(self, e, span)
         if self.call(e) is not None:
             self.report(call_codes.unused(e))
         return None
-
-    def _atomic_add(self, e: surface.Call, span: Span) -> typed.Stmt | None:
-        values = self.scalars(e, "atomic_add(place, value)", 2)
-        if values is None:
-            return None
-        target, value = values
-        if not self.writable(e.args[0]):
-            if not is_place(e.args[0]):
-                self.report(call_codes.not_a_place(e, e.args[0].span, "place"))
-            return None
-        if target.type is BOOL:
-            self.report(call_codes.not_a_number(e, e.args[0].span, "bool", "numbers"))
-            return None
-        assert isinstance(target.type, Scalar), "`scalars` yields scalars"
-        done = self.settled(value, target.type)
-        return None if done is None else typed.AtomicAdd(target, done, span=span)
-
-    def _tape(self, e: surface.Call, span: Span) -> typed.Stmt | None:
-        """push(tape, values ...) or pop(tape, places ...)."""
-        if len(e.args) < 2:
-            self.report(call_codes.arity(e, 2, len(e.args), f"{e.function}(tape, x, ...)"))
-            return None
-        places = () if e.function == "push" else range(1, len(e.args))
-        tape, *values = self.in_order(e.args, places=places)
-        if tape is not None and tape.type is not TAPE:
-            self.report(call_codes.not_a_tape(e, e.args[0].span, self.types.text(tape.type)))
-            tape = None
-        if tape is not None and not check_written(self, tape):
-            return None
-        rest = [self._framed(e, x, v) for x, v in zip(e.args[1:], values, strict=True)]
-        frame = tuple([v for v in rest if v is not None])
-        if tape is None or len(frame) < len(rest):
-            return None
-        if e.function == "push":
-            return typed.Push(tape, frame, span=span)
-        return typed.Pop(tape, frame, span=span)
-
-    def _framed(
-        self, e: surface.Call, operand: surface.Expr, value: typed.Expr | None
-    ) -> typed.Expr | None:
-        """One scalar of a tape's frame."""
-        if value is None:
-            return None
-        if not isinstance(value.type, Scalar):
-            self.report(call_codes.not_a_number(
-                e, operand.span, self.types.text(value.type), "scalars"))
-            return None
-        if e.function == "push":
-            return self.settled(value, value.type)
-        if not check_written(self, value):
-            return None
-        if not self.writable(operand):
-            if not is_place(operand):
-                self.report(call_codes.not_a_place(e, operand.span, "place"))
-            return None
-        return value
 
 
 def _computed(e: surface.ArrayTypeExpr) -> bool:

@@ -13,8 +13,8 @@ REWRITES: Final = {
     "@": "write the sum over the elements as a loop",
     "is": "write `==`",
     "is not": "write `!=`",
-    "in": "write a loop that compares each element",
-    "not in": "write a loop that compares each element",
+    "in": "write `x in (1, 2, 3)` or `0 <= x < n`, or a loop that compares each element",
+    "not in": "write `x not in (1, 2, 3)`, or a loop that compares each element",
 }
 
 
@@ -52,16 +52,16 @@ def augmented(span: Span, operator: str) -> Finding:
                    help=REWRITES[operator])
 
 
-def several_targets(span: Span) -> Finding:
-    """`a = b = 1` or `[a, b] = 1, 2`.
+def list_target(span: Span) -> Finding:
+    """`[a, b] = 1, 2`.
 
-    Write one assignment for each target, or a tuple, `a, b = 1, 2`.
+    Several targets are written as a tuple, `a, b = 1, 2`.
 
         def f(x : In[float], y : In[float]):
-            x = y = 1.0
+            [x, y] = 1.0, 2.0
     """
-    return finding("E0114", "an assignment has one target", span,
-                   help="write one assignment for each target")
+    return finding("E0114", "a list cannot be assigned to", span,
+                   help="write the targets without brackets, `a, b = ...`")
 
 
 def operator(span: Span, symbol: str) -> Finding:
@@ -196,21 +196,6 @@ def for_step(span: Span) -> Finding:
     """
     return finding("E0125", "the step of a range is not a nonzero integer literal", span,
                    help="write the step as a number, such as `range(n, 0, -1)`")
-
-
-def loop_else(span: Span) -> Finding:
-    """`else` of a loop.
-
-    Test after the loop what the loop has found.
-
-        def f(n : In[int]):
-            for i in range(n):
-                pass
-            else:
-                n = 0
-    """
-    return finding("E0126", "a loop has no `else`", span,
-                   help="put the statements after the loop")
 
 
 def declare_target(span: Span) -> Finding:

@@ -25,6 +25,7 @@ from loma.frontend.codes import (
     parallel,
     rules,
     seeing,
+    short,
     syntax,
     types,
 )
@@ -44,7 +45,7 @@ def index() -> tuple[Entry, ...]:
     """All codes, in order."""
     found: list[Entry] = []
     for module in (syntax, constructs, names, types, calls, flow, derivatives, methods,
-                   modules, parallel, generics, rules, seeing, arrays):
+                   modules, parallel, generics, rules, seeing, short, arrays):
         found += _entries(module)
     return tuple(sorted(found, key=lambda e: e.code))
 

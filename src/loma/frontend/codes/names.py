@@ -22,7 +22,6 @@ FOREIGN_TYPES: Final = {
     "float64": "f64", "int32": "i32", "int64": "i64",
 }
 FOREIGN_CALLS: Final = {
-    "int": "write `float2int(x)`", "float": "write `int2float(x)`",
     "print": "`print(...)` is a statement: write it on a line of its own",
     "range": "`range` stands in `for i in range(n):` only",
     "parallel": "`parallel` stands in `for i in parallel(n):` only",

@@ -17,6 +17,7 @@ from loma.frontend.codes.parallel import launch_form
 from loma.frontend.constants import Constant, evaluate
 from loma.frontend.errors import Finding
 from loma.frontend.parse.range import REDUCTIONS, reduction
+from loma.frontend.parse.short import Keys, member
 from loma.frontend.source import Placed, Source
 from loma.ir.nodes import Direction
 
@@ -67,6 +68,7 @@ class ExpressionParser:
         self.depth = 0
         self.too_deep = False
         self.own_print = False
+        self.keys = Keys()
 
     def span(self, node: Placed) -> Span:
         """Where a piece of Python's tree stands."""
@@ -128,7 +130,7 @@ class ExpressionParser:
             case ast.UnaryOp():
                 return self._unary(node)
             case ast.Compare():
-                return self._compare(node)
+                return member(self, node, self.span(node)) or self._compare(node)
             case ast.BoolOp(op, values):
                 word = "and" if isinstance(op, ast.And) else "or"
                 operands = tuple([self.expr(v) for v in values])

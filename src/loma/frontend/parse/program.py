@@ -15,6 +15,7 @@ from loma.frontend.parse.classes import ClassParser, without_docstring
 from loma.frontend.parse.expr import ARITHMETIC, DIRECTIONS
 from loma.frontend.parse.range import LARGEST, bounds, launched, literal_int
 from loma.frontend.parse.rules import decorated
+from loma.frontend.parse.short import chained, loop_body, matched, with_else
 from loma.frontend.parse.text import message, printed
 from loma.ir.derived import Mode
 from loma.ir.nodes import Direction
@@ -28,7 +29,6 @@ FOREIGN: Final[dict[type[ast.stmt], tuple[str, str]]] = {
     ast.Try: ("`try`", "test the condition with `if`"),
     ast.TryStar: ("`try`", "test the condition with `if`"),
     ast.With: ("`with`", ""),
-    ast.Match: ("`match`", "write `if` and `elif`"),
     ast.AsyncFor: ("`async`", ""),
     ast.AsyncWith: ("`async`", ""),
 }
@@ -128,7 +128,7 @@ class Parser(ClassParser):
         simd, rules = decorated(node, self.span, self.findings)
         returns = node.returns
         result = None if returns is None or _is_none(returns) else self.type(returns)
-        with self.inside(node):
+        with self.inside(node), self.keys.apart():
             args, body = self._args(node.args), self.block(without_docstring(node.body))
         params = self.mentioned((tuple([a.type for a in args]), result))
         return surface.Function(
@@ -202,11 +202,13 @@ class Parser(ClassParser):
                 returned = None if value is None or _is_none(value) else self.expr(value)
                 return (surface.Return(returned, span=span),)
             case ast.Break():
-                return (surface.Break(span=span),)
+                return self.keys.broken(span)
             case ast.Continue():
                 return (surface.Continue(span=span),)
             case ast.Assert():
                 return self._assert(node, span)
+            case ast.Match():
+                return matched(self, node, span)
             case ast.Pass():
                 return ()
             case _:
@@ -229,23 +231,26 @@ class Parser(ClassParser):
         return (surface.BadStmt(span=span),)
 
     def _assign(self, node: ast.Assign, span: Span) -> tuple[surface.Stmt, ...]:
-        if len(node.targets) > 1 or isinstance(node.targets[0], ast.List):
-            self.report(constructs.several_targets(span))
+        if any(isinstance(t, ast.List) for t in node.targets):
+            self.report(constructs.list_target(span))
             return (surface.BadStmt(span=span),)
-        target = self._target(node.targets[0])
+        if len(node.targets) > 1:
+            return chained(self, node.targets, self.expr(node.value), span)
+        target = self.target(node.targets[0])
         return (surface.Assign(target, self.expr(node.value), span=span),)
 
-    def _target(self, node: ast.expr) -> surface.Expr:
+    def target(self, node: ast.expr) -> surface.Expr:
+        """What is assigned to."""
         if isinstance(node, ast.Name) and node.id in self.constants:
             self.identifier(node.id, self.span(node))
             return surface.Bad(span=self.span(node))
         if isinstance(node, ast.Tuple) and node.elts:
-            return surface.Tuple(tuple([self._target(t) for t in node.elts]), span=self.span(node))
+            return surface.Tuple(tuple([self.target(t) for t in node.elts]), span=self.span(node))
         return self.expr(node)
 
     def _augment(self, node: ast.AugAssign, span: Span) -> tuple[surface.Stmt, ...]:
         symbol = ARITHMETIC[type(node.op)]
-        target = self._target(node.target)
+        target = self.target(node.target)
         return (surface.Augment(target, symbol, self.expr(node.value), span=span),)
 
     def _declare(self, node: ast.AnnAssign, span: Span) -> tuple[surface.Stmt, ...]:
@@ -274,8 +279,6 @@ class Parser(ClassParser):
         return ()
 
     def _while(self, node: ast.While, span: Span) -> tuple[surface.Stmt, ...]:
-        if node.orelse:
-            self.report(constructs.loop_else(self.head(node.orelse[0])))
         test, bound = node.test, None
         match node.test:
             case ast.Tuple([cond, ast.NamedExpr(ast.Name("max_iter"), limit)]):
@@ -283,7 +286,8 @@ class Parser(ClassParser):
             case ast.Tuple():
                 self.report(constructs.while_form(self.span(node.test)))
                 return (surface.BadStmt(span=span),)
-        return (surface.While(self.expr(test), self.block(node.body), bound, span=span),)
+        loop = surface.While(self.expr(test), loop_body(self, node), bound, span=span)
+        return with_else(self, node, loop)
 
     def _bound(self, node: ast.expr) -> int | None:
         value = literal_int(node, self.constants)
@@ -293,19 +297,20 @@ class Parser(ClassParser):
         return value
 
     def _for(self, node: ast.For, span: Span) -> tuple[surface.Stmt, ...]:
-        if node.orelse:
-            self.report(constructs.loop_else(self.head(node.orelse[0])))
         match node:
             case ast.For(ast.Name(name) as target,
                          ast.Call(ast.Name("range"), given, [])) if 1 <= len(given) <= 3:
                 self.identifier(name, self.span(target))
                 start, stop, step = bounds(self, given)
-                return (surface.For(name, start, stop, step, self.block(node.body), span=span),)
+                body = loop_body(self, node)
+                loop = surface.For(name, start, stop, step, body, span=span)
+                return with_else(self, node, loop)
             case ast.For(ast.Name(name) as target, ast.Call(ast.Name("parallel"), [count], [])):
                 self.identifier(name, self.span(target))
                 zero, stop, step = bounds(self, [count])
-                body = self.block(node.body)
-                return (surface.For(name, zero, stop, step, body, parallel=True, span=span),)
+                body = loop_body(self, node)
+                loop = surface.For(name, zero, stop, step, body, parallel=True, span=span)
+                return with_else(self, node, loop)
             case ast.For(ast.Name()):
                 self.report(constructs.for_form(self.span(node.iter)))
             case _:
