@@ -26,7 +26,8 @@ from loma.ir.derived import Mode, implicit_name
 from loma.ir.nodes import Call, Function, Signature
 from loma.ir.traverse import is_parallel, walk
 from loma.ir.types import TapeType
-from loma.opt import induction, inline, pipeline, promote, raise_accum, raise_loops
+from loma.opt import induction, inline, pipeline, pointers, promote, raise_accum, raise_loops
+from loma.opt.origins import stores_pointers
 
 BEFORE_AD: Final = (*pipeline.BEFORE_AD, promote.promote_params, pipeline.simplify)
 """Before a differentiation that wants what is called inlined: always so for the fast product."""
@@ -43,6 +44,8 @@ DISPLAY: Final = (
     raise_accum.run,
 )
 """For the readable product: before differentiation and in the end. Nothing is inlined."""
+POINTERS: Final = (promote.run, pipeline.simplify)
+"""After pointers have become integers."""
 QUICK: Final = (inline.run, promote.run)
 """For a look at what flows where."""
 
@@ -76,6 +79,7 @@ class Derivation:
         self.raw: dict[str, Function] = dict(core.functions)
         self.parallel = any(is_parallel(op) for f in core.functions.values() for op in walk(f.body))
         self.prepared: dict[str, Function] = {}
+        self.traced: dict[str, Function] = {}
         self.wanted = {
             d.name: Wanted(d.name, d.mode, d.primal, d.width) for d in program.derivatives
         }
@@ -89,7 +93,7 @@ class Derivation:
         self.variants: dict[tuple[str, str, frozenset[int]], str] = {}
         self.uncut = {name for name, f in core.functions.items() if marked(f)}
         self.splitter = Splitter(
-            core, self.prepare, {}, must_write, {*self.raw, *self.wanted}, rule=self.rules.rule
+            core, self.reversible, {}, must_write, {*self.raw, *self.wanted}, rule=self.rules.rule
         )
 
     # Functions by name.
@@ -181,6 +185,18 @@ class Derivation:
                 f = pipeline.run(DISPLAY, f, self.module)
             self.prepared[name] = f
         return self.prepared[name]
+
+    def reversible(self, name: str) -> Function:
+        """The same without pointers in local memory."""
+        if name not in self.traced:
+            self.traced[name] = self.without_pointers(self.prepare(name))
+        return self.traced[name]
+
+    def without_pointers(self, f: Function) -> Function:
+        """The function with integers for the pointers in its local memory."""
+        known = {g: self.prepare(g) for g in self.called(f)} if stores_pointers(f) else {}
+        made = pointers.run(f, replace(self.module, functions=known))
+        return f if made is f else pipeline.run(POINTERS, made, self.module)
 
     def open(self, called: Iterable[str]) -> list[str]:
         """The functions that may be inlined before differentiation: those without rules."""
@@ -296,7 +312,7 @@ class Derivation:
     def reverse_of(self, want: Wanted, f: Function) -> None:
         """Makes a reverse derivative, and the halves of the callees that stay calls."""
         with self.splitter.undone_by(NotDifferentiable):
-            made, phantoms = self.reversed(f, want.name)
+            made, phantoms = self.reversed(self.without_pointers(f), want.name)
             made = self.finish(made)
             refuse_phantoms(want.primal, made, phantoms)
         self.raw[want.name] = made

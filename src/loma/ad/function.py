@@ -28,6 +28,7 @@ from loma.ad.places import (
     copy_leaves,
 )
 from loma.ad.reverse import Sweep
+from loma.ad.rotate import rotated
 from loma.ad.split import Splitter, only_alive, top_allocations
 from loma.ad.state import Joint
 from loma.ad.touched import kept
@@ -69,7 +70,7 @@ def reverse(
 
     What reads a phantom must be swept up as dead code afterwards; see `refuse_phantoms`.
     """
-    transform = _Reverse(isolated(f, splitter.rule, module.structs), module, splitter)
+    transform = _Reverse(isolated(rotated(f), splitter.rule, module.structs), module, splitter)
     return transform.function(name), transform.phantoms
 
 

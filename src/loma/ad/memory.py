@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loma.ad.adjoints import Adjoints
+from loma.ad.errors import NotDifferentiable
 from loma.ad.places import (
     Adjoint,
     Dropped,
@@ -78,13 +79,10 @@ class MemoryRules(State):
                     ops += self.forward_load(op)
                 case View() | Window() | LoadRef():
                     ops += self.part(op)
-                case Call() if any(self.has_no_memory(x) for x in op.args):
-                    raise self.refuse(
-                        op.span,
-                        "a loop's condition passes an Out or InOut array to a function that is "
-                        "not inlined (it is recursive)",
-                        "call it before the loop and at the end of its body",
-                    )
+                case Call():
+                    passed = any(map(self.has_no_memory, op.args))
+                    assert not passed, "a condition that passes on such memory is rotated"
+                    ops.append(op)
                 case _:
                     ops.append(map_regions(op, self.forward_only))
         return Region(region.args, tuple(ops), region.yields)
@@ -171,15 +169,26 @@ class MemoryRules(State):
             self.prologues[-1].append(Alloc(self.adjoint[op.out].root, op.count, span=op.span))
 
     def store_ref(self, op: StoreRef) -> list[Op]:
-        """A pointer stored in memory: its shadow would have to be kept in step."""
-        primal = self.primal.get(self.root_base(op.root), Plain())
+        """A pointer stored in memory that others see: its shadow would have to be kept in step."""
+        base = self.root_base(op.root)
+        primal = self.primal.get(base, Plain())
         if differentiable(op.value, self.structs) or isinstance(primal, Overlay):
-            raise self.refuse(
-                op.span,
-                "an array is assigned to a pointer member that stays in memory",
-                "pass the array as an argument of its own",
-            )
+            raise self.not_assigned(op, base)
         return [] if isinstance(primal, Dropped) else [op]
+
+    def not_assigned(self, op: StoreRef, base: Var) -> NotDifferentiable:
+        """Why the assignment of a pointer is refused."""
+        if base in self.f.params:
+            return self.refuse(
+                op.span,
+                f"a pointer to an array is assigned in `{base.name}`, which the caller holds",
+                "assign to a local variable, or write the elements",
+            )
+        return self.refuse(
+            op.span,
+            "a struct whose pointers are assigned is passed to a function that is not inlined",
+            "pass the array as an argument of its own",
+        )
 
     def tape_op(self, op: Push | Pop, env: Adjoints) -> None:
         """push and pop are each other's adjoints, on a tape of adjoints."""

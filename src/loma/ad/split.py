@@ -20,6 +20,7 @@ from loma.ad.isolate import isolated
 from loma.ad.layouts import Parts, give_adjoint, give_primal, layout_of
 from loma.ad.restore import Level, Plan, needed_at, plan, push_pop
 from loma.ad.reverse import Sweep
+from loma.ad.rotate import rotated
 from loma.ad.state import Halves, Layout, RuleOf, State
 from loma.ir.analysis.activity import differentiable
 from loma.ir.analysis.reload import Reloads, reloads
@@ -129,7 +130,7 @@ class Splitter:
 
     def make(self, g: Function, halves: Halves, merged: bool) -> None:
         """Both halves of one instance."""
-        g = isolated(g, self.rule, self.module.structs)
+        g = isolated(rotated(g), self.rule, self.module.structs)
         fixed = [g.params[i] for i in halves.fixed]
         sweep = Sweep(g, self.module, self.reloads_of(g, halves, merged), self, fixed)
         sweep.is_level = True

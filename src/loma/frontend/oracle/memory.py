@@ -72,7 +72,7 @@ def zeros(t: Type, structs: Structs) -> Memory | None:
         case ArrayType(_, None):
             return None
         case ArrayType(element, size):
-            return Array([present(zeros(element, structs)) for _ in range(size or 0)])
+            return Array([zeros(element, structs) or Array([]) for _ in range(size or 0)])
         case TapeType():
             return Tape()
 
@@ -146,15 +146,23 @@ def overwrite(target: Memory, source: Memory, t: Type, structs: Structs) -> None
         case StructType(name):
             into, out_of = struct(target).members, struct(source).members
             for m, mt in structs[name].members:
-                if isinstance(mt, ArrayType) and mt.size is None:
-                    into[m] = out_of[m]
-                else:
-                    overwrite(present(into[m]), present(out_of[m]), mt, structs)
+                into[m] = _assigned(into[m], out_of[m], mt, structs)
         case ArrayType(element):
-            for a, b in zip(array(target).items, array(source).items, strict=True):
-                overwrite(a, b, element, structs)
+            into_items = array(target).items
+            for i, item in enumerate(array(source).items):
+                into_items[i] = present(_assigned(into_items[i], item, element, structs))
         case TapeType():
             raise AssertionError("a tape is never assigned")
+
+
+def _assigned(
+    target: Memory | None, source: Memory | None, t: Type, structs: Structs
+) -> Memory | None:
+    """What a part becomes: a pointer that is shared, or the same memory."""
+    if isinstance(t, ArrayType) and t.size is None:
+        return source
+    overwrite(present(target), present(source), t, structs)
+    return target
 
 
 def float_cells(  # noqa: C901 - one dispatch

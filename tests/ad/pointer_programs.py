@@ -1,0 +1,219 @@
+"""Programs whose structs share arrays, with operands: pointers are assigned and followed."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+PROGRAMS: Final[dict[str, tuple[str, list[Any]]]] = {}
+
+BOX = """
+class Box:
+    a : Array[float]
+    k : float
+"""
+
+
+def program(name: str, operands: list[Any], source: str) -> None:
+    """Adds a program whose function is `f`."""
+    PROGRAMS[name] = BOX + source, operands
+
+
+def box(*a: float, k: float = 0.5) -> dict[str, Any]:
+    """A box."""
+    return {"a": list(a), "k": k}
+
+
+BOXES = [box(0.3, 0.7, k=0.2), box(-0.4, 0.9, k=1.1), box(0.6, 0.1, k=-0.7)]
+
+program(
+    "one pointer",
+    [BOXES, 3],
+    """
+
+def f(boxes : In[Array[Box]], n : In[int]) -> float:
+    s : float
+    b : Box = boxes[0]
+    for i in range(n):
+        s = s + b.a[0] * b.a[0] * b.k
+        b = boxes[i]
+    return s
+""",
+)
+program(
+    "two origins",
+    [BOXES, box(0.5, 0.8), 3],
+    """
+
+def f(boxes : In[Array[Box]], other : In[Box], n : In[int]) -> float:
+    s : float
+    b : Box = other
+    for i in range(n):
+        s = s + sin(b.a[0] * b.a[1]) * b.k
+        if s > 0.0:
+            b = boxes[i]
+        else:
+            b = other
+        b.k = b.k * s
+    return s
+""",
+)
+program(
+    "arrays of the function",
+    [0.7, 4],
+    """
+
+def f(x : In[float], n : In[int]) -> float:
+    l : Array[float, n]
+    m : Array[float, n]
+    bs : Array[Box, 2]
+    l[0] = x
+    l[1] = x * x
+    m[0] = sin(x)
+    m[2] = 0.3
+    bs[0].a = l[1:3]
+    bs[1].a = m[0:3]
+    t : Box
+    s : float
+    for i in range(n):
+        t = bs[0]
+        bs[0] = bs[1]
+        bs[1] = t
+        t.a[0] = t.a[0] * x + bs[0].a[1]
+        s = s + t.a[0] * bs[i % 2].a[0]
+    return s
+""",
+)
+program(
+    "memory that is written",
+    [BOXES, 3],
+    """
+
+def f(boxes : InOut[Array[Box]], n : In[int]) -> float:
+    s : float
+    b : Box = boxes[0]
+    for i in range(n):
+        b.a[0] = b.a[0] * b.a[1] + boxes[2].a[0]
+        s = s + b.a[0] * b.k
+        b.k = s
+        boxes[1].k = boxes[1].k * s
+        b = boxes[i]
+    return s
+""",
+)
+program(
+    "memory that is an output",
+    [0.6, BOXES, 3],
+    """
+
+def f(x : In[float], boxes : Out[Array[Box]], n : In[int]):
+    boxes[0].a[0] = x
+    boxes[1].a[0] = x * x
+    boxes[0].k = 1.0
+    boxes[1].k = 2.0 * x
+    b : Box = boxes[0]
+    for i in range(n):
+        b.a[0] = b.a[0] * x * b.k
+        b = boxes[i % 2]
+""",
+)
+program(
+    "pointers behind pointers",
+    [
+        [
+            {"boxes": BOXES, "rows": [[0.1, 0.2], [0.3, 0.4]], "n": 3},
+            {"boxes": [*BOXES[1:], BOXES[0]], "rows": [[0.5, 0.6], [0.7, 0.8]], "n": 3},
+        ],
+        3,
+    ],
+    """
+
+class Shelf:
+    boxes : Array[Box]
+    rows : Array[Array[float], 2]
+    n : int
+def f(shelves : In[Array[Shelf]], n : In[int]) -> float:
+    s : float
+    sh : Shelf = shelves[0]
+    b : Box
+    for i in range(n):
+        b = sh.boxes[i]
+        s = s + b.a[0] * b.k
+        if s < 0.2:
+            b = shelves[1].boxes[0]
+        s = s + sin(b.a[1]) * sh.rows[i % 2][1]
+        t = sh.rows[0][0]
+        sh = shelves[(i + 1) % 2]
+        s = s * b.a[0] + t
+    return s
+""",
+)
+program(
+    "a function that chooses",
+    [[0.5, 0.7, 0.9], [0.3, 1.2, 0.4], 3],
+    """
+
+def choose(p : In[Array[float]], q : In[Array[float]], c : In[bool], k : In[float]) -> Box:
+    if c:
+        return Box(p, k)
+    return Box(q, k * k)
+def f(x : In[Array[float]], y : InOut[Array[float]], n : In[int]) -> float:
+    s : float = 0.1
+    i : int = 0
+    while i < n:
+        b = choose(x, y, s < 1.0, s)
+        y[i] = y[i] * b.a[0]
+        c = choose(y, x, s > 1.0, y[0])
+        s = s + b.a[i] * b.k + c.a[i] * c.k
+        i = i + 1
+    return s
+""",
+)
+program(
+    "a pointer to pointers",
+    [[0.5, 0.7, 0.9], [0.3, 1.2, 0.4], 3],
+    """
+
+class Holder:
+    boxes : Array[Box]
+def use(h : In[Holder], i : In[int], j : In[int]) -> float:
+    return h.boxes[i].a[j] * h.boxes[i].k
+def f(x : In[Array[float]], y : In[Array[float]], n : In[int]) -> float:
+    bs : Array[Box, n]
+    h : Holder
+    h.boxes = bs[0:n]
+    s : float = 0.5
+    for i in range(n):
+        if i % 2 == 0:
+            bs[i].a = x
+        else:
+            bs[i].a = y
+        bs[i].k = s * x[i]
+        h.boxes[0].a = y
+        s = s + use(h, i, 1) * use(h, i / 2, 0)
+    return s
+""",
+)
+program(
+    "ever smaller parts",
+    [[0.5, 0.7, 0.9, 0.4, 0.2, 0.8, 0.1], 7],
+    """
+class Span:
+    a : Array[float]
+    n : int
+def f(x : In[Array[float]], n : In[int]) -> float:
+    s : Span
+    s.a = x
+    s.n = n
+    t : float = 0.0
+    while s.n > 1:
+        h : int = s.n / 2
+        t = t + s.a[0] * s.a[h]
+        if t > 0.3:
+            s.a = s.a[h:s.n]
+            s.n = s.n - h
+        else:
+            s.a = s.a[0:h]
+            s.n = h
+    return t * s.a[0]
+""",
+)
