@@ -17,9 +17,9 @@ from loma.diagnostics import CompileError
 from loma.ir.kernel import Kernel, element
 from loma.ir.layout import INDENT, Line, wrapped
 from loma.ir.names import Names
-from loma.ir.nodes import Alloc, Call, Function, Module, Print, Var
+from loma.ir.nodes import Alloc, Argument, Call, Function, Module, Print, Var
 from loma.ir.traverse import bound, walk
-from loma.ir.types import ArrayType, Ref, Scalar, Structs, StructType, TapeType, Type
+from loma.ir.types import ArrayType, Ref, Scalar, Structs, StructType, TapeType, Type, type_text
 
 SCALARS: Final = C.value
 
@@ -143,10 +143,15 @@ def refusal(k: Kernel, module: Module, target: str, *, pointers: bool) -> str | 
     for a in k.thread.signature.arguments:
         if not pointers and holds_pointer(a.type, module.structs, outside=True):
             return (
-                f"the kernel `{k.name}` takes `{a.name} : {a.type}`, memory that holds pointers to "
+                f"the kernel `{k.name}` takes {typed(a, module)}, memory that holds pointers to "
                 f"other memory: the target '{target}' has none; use a flat array with offsets"
             )
     return None
+
+
+def typed(a: Argument, module: Module) -> str:
+    """An argument as the program declares it."""
+    return f"`{a.name} : {type_text(a.type, module.float_type)}`"
 
 
 def holds_pointer(t: Type, structs: Structs, outside: bool = False) -> bool:

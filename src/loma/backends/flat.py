@@ -12,7 +12,7 @@ from loma.backends.c import sorted_structs, tidy
 from loma.backends.cfamily import Dialect, Types
 from loma.backends.cfamily_facts import facts
 from loma.backends.cfamily_statements import Program
-from loma.backends.device import DeviceText, KernelFacts, holds_pointer
+from loma.backends.device import DeviceText, KernelFacts, holds_pointer, typed
 from loma.backends.device import refusal as device_refusal
 from loma.backends.device_function import Stops
 from loma.backends.flat_function import Flat, FlatEntry, Words
@@ -165,7 +165,7 @@ def _reasons(target: FlatDialect, k: Kernel, module: Module) -> Iterator[str]:
 def _wide_reasons(name: str, k: Kernel, module: Module) -> Iterator[str]:
     for a in k.thread.signature.arguments:
         if _wide(a.type, module):
-            yield (f"the kernel `{k.name}` takes `{a.name} : {a.type}`: the target '{name}' has no "
+            yield (f"the kernel `{k.name}` takes {typed(a, module)}: the target '{name}' has no "
                    "64-bit numbers; use f32 and i32")
     if any(_computes_wide(op) for op in walk(k.thread.body)):
         yield f"the kernel `{k.name}` computes in 64 bits: the target '{name}' has none"

@@ -15,7 +15,8 @@ GROUP: Final = 64
 """Threads in a group."""
 
 WORDS: Final = words("""
-    __kernel kernel __global global __local local __constant constant __private private
+    __kernel kernel __global global __local local __constant constant __private private generic
+    __generic pipe
     read_only write_only read_write image2d_t sampler_t event_t half uchar ushort uint ulong
     size_t ptrdiff_t intptr_t uintptr_t float2 float3 float4 float8 float16 int2 int3 int4 int8
     int16 double2 double3 double4 select mix step clamp degrees radians sign cross dot distance

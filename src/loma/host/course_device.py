@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
@@ -120,36 +120,53 @@ def compile_slang(source: Source, device: Handle) -> tuple[Handle, dict[str, Han
     """The module of slangpy, and the kernels by name."""
     device = slang_load.create_device() if device is None else device
     module = driver.core_module(source.text, source.file, source.float_type, path=source.path)
-    text = slang_kernels(module, atomic=not slang_load.sequential(device))
+    text, refused = slang_kernels(module, atomic=not slang_load.sequential(device))
     fields = {n: tuple(m for m, _ in module.structs[n].members) for n in structs(module)}
-    return slang_load.load(device, text, fields, source.file)
+    made, kernels = slang_load.load(device, text, fields, source.file)
+    return made, SlangKernels(kernels, refused)
 
 
-def slang_kernels(module: Module, *, atomic: bool = True) -> DeviceText:
-    """The kernels of a module that Slang can run; raises DeviceError where it can run none."""
-    able = able_ones(driver.kernels(module, summed=False), module, slang.TARGET.refusal)
-    return (slang.TARGET if atomic else slang.SEQUENTIAL).text(module, able)
+class SlangKernels(dict[str, Any]):
+    """The kernels by name; one that Slang cannot run says why when it is asked for."""
+
+    def __init__(self, kernels: Mapping[str, Handle], refused: Mapping[str, str]) -> None:
+        super().__init__(kernels)
+        self._refused = refused
+
+    def __missing__(self, name: str) -> Handle:
+        raise DeviceError(self._refused[name]) if name in self._refused else KeyError(name)
 
 
-def able_ones(kernels: list[Kernel], module: Module, refusal: Refusal) -> list[Kernel]:
-    """The kernels that a target can run; raises DeviceError where it can run none."""
-    why = {k.name: refusal(k, module) for k in kernels}
-    able = [k for k in kernels if why[k.name] is None]
+def slang_kernels(module: Module, *, atomic: bool = True) -> tuple[DeviceText, dict[str, str]]:
+    """The kernels of a module that Slang can run, and why it cannot run the others; raises
+    DeviceError where it can run none."""
+    able, why = able_ones(driver.kernels(module, summed=False), module, slang.TARGET.refusal)
+    return (slang.TARGET if atomic else slang.SEQUENTIAL).text(module, able), why
+
+
+def able_ones(
+    kernels: list[Kernel], module: Module, refusal: Refusal
+) -> tuple[list[Kernel], dict[str, str]]:
+    """The kernels that a target can run, and why it cannot run the others; raises DeviceError where
+    it can run none."""
+    why = {k.name: reason for k in kernels if (reason := refusal(k, module)) is not None}
+    able = [k for k in kernels if k.name not in why]
     if kernels and not able:
-        raise DeviceError("; ".join(reason for reason in why.values() if reason is not None))
-    return able
+        raise DeviceError("; ".join(why.values()))
+    return able, why
 
 
 def kernel_text(module: Module, target: str, *, strict: bool = False, aliased: bool = False) -> str:
     """The kernels of a module as the text that the device's compiler gets; raises DeviceError where
     none can be."""
     if target == "slang":
-        return slang_kernels(module).source
+        return slang_kernels(module)[0].source
     made = TARGETS[target]
     kernels = driver.kernels(
         module, strict=strict, aliased=aliased, summed=made.summed, owning=made.owning
     )
-    return made.text(module, able_ones(kernels, module, made.refusal), strict).source
+    able, _ = able_ones(kernels, module, made.refusal)
+    return made.text(module, able, strict).source
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from loma.backends.device import DeviceError, holds_pointer
 from loma.backends.device_launch import Buffer, Launcher
 from loma.host.marshal import CType, ctypes_type
 from loma.ir.nodes import Argument, Direction, Signature
-from loma.ir.types import ArrayType, Scalar, Structs
+from loma.ir.types import ArrayType, Scalar, Structs, type_text
 
 LETTERS: Final = {
     Scalar.BOOL: "i",
@@ -213,8 +213,8 @@ class _Kernel:
         a = self._arguments[i]
         if a.name in self._pointers:
             raise ArgumentError(
-                f"{self.__name__}: `{a.name} : {a.type}` holds pointers, which must be the "
-                "device's: memory of the host was given"
+                f"{self.__name__}: `{a.name} : {type_text(a.type)}` holds pointers, which must be "
+                "the device's: memory of the host was given"
             )
         data = self._host(device, i, value)
         if written and data.readonly:
@@ -230,7 +230,8 @@ class _Kernel:
         a = self._arguments[i]
         if not isinstance(value, ctypes_type(a.type, self._structs)):
             raise ArgumentError(
-                f"{self.__name__}: `{a.name}` is `{a.type}`, {type(value).__name__} was given"
+                f"{self.__name__}: `{a.name}` is `{type_text(a.type)}`, "
+                f"{type(value).__name__} was given"
             )
         return launch.Scalar(bytes(value))
 
@@ -260,8 +261,8 @@ class _Kernel:
         except TypeError:
             a = self._arguments[i]
             raise ArgumentError(
-                f"{self.__name__}: `{a.name}` wants memory of `{a.type}` that lies in one piece, "
-                f"{type(value).__name__} was given"
+                f"{self.__name__}: `{a.name}` wants memory of `{type_text(a.type)}` that lies in "
+                f"one piece, {type(value).__name__} was given"
             ) from None
 
     def _pointed_at(self, device: HostDevice, i: int, pointer: Value) -> Value:

@@ -41,12 +41,14 @@ from loma.ir.nodes import (
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import walk
 from loma.ir.types import I32, Ref
-from loma.opt import checkpoint, inline, pipeline, promote, pull, unroll
+from loma.opt import checkpoint, elements, inline, pipeline, promote, pull, unroll
 from loma.opt.owned import Owned, owned, settled, totalled
 from loma.opt.rewrite import Rewriter, applied
 
 EVERYTHING: Final = 1_000_000
 """A budget for inlining that is never reached."""
+ELEMENTS: Final = (elements.run, promote.run, pipeline.simplify)
+"""What a thread keeps of its own elements becomes values."""
 MOST: Final = 32
 """Sums that a group of threads has memory for."""
 
@@ -69,7 +71,7 @@ def kernel(
     assert f.signature.simd, f"{f.name} is no kernel"
     f = inline.inline_calls(f, module, EVERYTHING)
     f = pipeline.run(pipeline.STRICT if strict else pipeline.FINAL, f, module)
-    f = pipeline.run((unroll.run, pipeline.simplify), f, module)
+    f = pipeline.run((unroll.run, pipeline.simplify, *ELEMENTS), f, module)
     if not aliased and not strict:
         segments = (checkpoint.run,) if summed else ()
         f = pipeline.run((*pipeline.DISTINCT, *segments), replace(f, distinct=True), module)
