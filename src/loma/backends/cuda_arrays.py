@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from math import prod
 from typing import Any, Final, TypeAlias
 
 from loma.backends.device import DeviceError
+from loma.backends.dlpack import CUDA_KINDS, imported, in_one_piece
 
 Value: TypeAlias = Any  # an array of another library
 
+DEFAULT_STREAM: Final = 1
+"""Its number in DLPack."""
 WHOLE: Final = "an array of the GPU must lie in one piece, in the order of C"
 
 
@@ -27,6 +31,12 @@ class Borrowed:
         self.stream = stream
         self.owner = owner
         self.fixed = fixed
+
+
+def on_first(ordinal: int) -> None:
+    """Refuses arrays of another GPU than the first."""
+    if ordinal:
+        raise DeviceError(f"kernels run on GPU 0, and an array lies on GPU {ordinal}")
 
 
 def borrowed(value: Value) -> Borrowed | None:
@@ -47,6 +57,8 @@ def _reader(kind: Value) -> Callable[[Value], Borrowed | None]:
             return _jax
         case "numpy" | "builtins" | "ctypes":
             return _nothing
+        case "loma":
+            return _ours
         case _:
             return _any
 
@@ -67,7 +79,9 @@ def _torch() -> Callable[[Value], Borrowed | None]:
             return None
         if not value.is_contiguous():
             raise DeviceError(WHOLE)
-        stream = current(value.get_device())
+        ordinal = value.get_device()
+        on_first(ordinal)
+        stream = current(ordinal)
         return Borrowed(value.data_ptr(), value.nbytes, stream, value)
 
     return read
@@ -83,6 +97,7 @@ def _cupy() -> Callable[[Value], Borrowed | None]:
             return None
         if not value.flags.c_contiguous:
             raise DeviceError(WHOLE)
+        on_first(value.device.id)
         return Borrowed(value.data.ptr, value.nbytes, current().ptr, value)
 
     return read
@@ -92,20 +107,42 @@ def _jax(value: Value) -> Borrowed | None:
     """JAX's arrays: they never change."""
     if any(d.platform == "cpu" for d in value.devices()):
         return None
+    on_first(max(d.local_hardware_id for d in value.devices()))
     value.block_until_ready()
     found = _any(value)
-    return None if found is None else Borrowed(found.address, found.size, 0, value, True)
+    return None if found is None else Borrowed(found.address, found.size, 0, found.owner, True)
+
+
+def _ours(value: Value) -> Borrowed | None:
+    """Memory that is known as such."""
+    return value if isinstance(value, Borrowed) else _any(value)
 
 
 def _any(value: Value) -> Borrowed | None:
+    """By the protocols: CUDA's array interface, or DLPack."""
     interface = getattr(value, "__cuda_array_interface__", None)
     if interface is None:
-        return None
-    if interface.get("strides") is not None:
+        return _dlpack(value)
+    shape, unit = interface["shape"], int(interface["typestr"][2:])
+    if interface.get("mask") is not None:
+        raise DeviceError("an array of the GPU with a mask is not plain memory")
+    if not in_one_piece(shape, interface.get("strides"), unit):
         raise DeviceError(WHOLE)
-    size = int(interface["typestr"][2:])
-    for n in interface["shape"]:
-        size *= n
     address, fixed = interface["data"]
     stream = interface.get("stream") or 0
-    return Borrowed(int(address), size, int(stream), value, bool(fixed))
+    return Borrowed(int(address or 0), unit * prod(shape), int(stream), value, bool(fixed))
+
+
+def _dlpack(value: Value) -> Borrowed | None:
+    """What made the array has it ready for the default stream."""
+    device = getattr(value, "__dlpack_device__", None)
+    if device is None:
+        return None
+    kind, ordinal = device()
+    if kind not in CUDA_KINDS:
+        return None
+    on_first(ordinal)
+    view = imported(value, DEFAULT_STREAM)
+    if not view.whole:
+        raise DeviceError(WHOLE)
+    return Borrowed(view.address, view.size, 0, (value, view.owner), view.fixed)

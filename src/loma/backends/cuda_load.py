@@ -226,7 +226,9 @@ class CudaDevice:
     def own(self, value: object) -> Buffer | None:
         """The memory of the GPU that a value stands for, if it does."""
         found = borrowed(value)
-        if found is not None and found.stream:
+        if found is not None and found.stream not in (0, self._stream):
+            if self._stream:  # another array's: what is under way there comes first
+                _done(_driver().cuStreamSynchronize(self._stream))
             self._stream = found.stream  # where what made the array is under way
         return found
 

@@ -1,14 +1,18 @@
-"""Arrays of other libraries: PyTorch and JAX. A library is loaded by its user, never by us."""
+"""Arrays of other libraries: PyTorch, JAX, CuPy. A library is loaded by its user, never by us."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, Final, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 MODULES: Final = {"torch": "Tensor", "jax": "Array"}
+PLAIN: Final = (int, float, bool, str, type(None))
+GPU: Final = (2, 13)
+"""Devices of DLPack: a GPU's memory, and memory that it shares with the host."""
 
 
 def door(values: Mapping[str, Any]) -> Callable[..., Any] | None:
@@ -30,19 +34,61 @@ def library(values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a module of our
 
 
 def on_gpu(values: Iterable[Any]) -> bool:
-    """Whether one of the values is an array of PyTorch or CuPy in the memory of a GPU."""
-    if "cupy" not in sys.modules and "torch" not in sys.modules:
+    """Whether one of the values is, or holds, an array in the memory of a GPU."""
+    return any(map(_place, values))
+
+
+def library_on_gpu(values: Iterable[Any]) -> str:
+    """The library of the first array in the memory of a GPU: "torch", "jax", "cupy", "" (none),
+    or "other", which says where its arrays are by a protocol."""
+    return next(filter(None, map(_place, values)), "")
+
+
+def _place(value: object) -> str:
+    """The library of an array in the memory of a GPU; "" for anything else."""
+    kind: Any = type(value)
+    return _teller(kind)(value)
+
+
+@cache
+def _teller(kind: type) -> Callable[[Any], str]:
+    """How to tell it of the values of one class."""
+    roots = {c.__module__.partition(".")[0] for c in kind.__mro__}
+    if "torch" in roots:
+        return lambda x: "torch" if getattr(x, "is_cuda", False) else ""
+    if "jaxlib" in roots:
+        return _jax if jax_has_gpu() else lambda x: ""
+    if "cupy" in roots:
+        return lambda x: "cupy"
+    if roots & {"numpy", "ctypes", "jax"} or kind in PLAIN:
+        return lambda x: ""
+    if hasattr(kind, "__cuda_array_interface__"):
+        return lambda x: "other"
+    if hasattr(kind, "__dlpack_device__"):
+        return lambda x: "other" if x.__dlpack_device__()[0] in GPU else ""
+    return lambda x: library_on_gpu(inside(x))
+
+
+def _jax(x: Any) -> str:  # noqa: ANN401 - an array of JAX
+    return "jax" if any(d.platform != "cpu" for d in x.devices()) else ""
+
+
+@cache
+def jax_has_gpu() -> bool:
+    """Whether this JAX, which is loaded, finds a GPU."""
+    try:
+        return bool(sys.modules["jax"].devices("gpu"))
+    except RuntimeError:
         return False
-    return any(
-        getattr(x, "is_cuda", False) or type(x).__module__.startswith("cupy") for x in values)
 
 
 def _holds(values: Iterable[object], array: type) -> bool:
     """Whether one of the values is, or holds, an array."""
-    return any(isinstance(x, array) or _holds(_inside(x), array) for x in values)
+    return any(isinstance(x, array) or _holds(inside(x), array) for x in values)
 
 
-def _inside(x: object) -> Iterable[object]:
+def inside(x: object) -> Iterable[Any]:
+    """What a value holds."""
     if isinstance(x, Mapping):
         return x.values()
     if isinstance(x, list | tuple):

@@ -1,29 +1,31 @@
-"""Kernels on arrays of CuPy and PyTorch in the memory of a GPU, where they lie."""
+"""Kernels on arrays of CuPy, PyTorch and JAX in the memory of a GPU, where they lie.
+
+Tensors of PyTorch and arrays of JAX go through the doors of these libraries, which differentiate
+the call. CuPy's arrays are what NumPy's are on the CPU: outputs that are passed are written.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from types import ModuleType
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from loma.host.arguments import given
 from loma.host.call import packed
 from loma.host.facts import pairs
-from loma.host.function import Function, fwd_diff, rev_diff
-from loma.host.refusals import ArgumentTypeError
-from loma.ir.nodes import Argument, Direction
-from loma.ir.types import ArrayType, Scalar, StructType, has_float
+from loma.host.function import Function
+from loma.host.interop import library_on_gpu
+from loma.host.interop.buffers import owner
+from loma.host.interop.device_op import Memory, computed
+from loma.host.interop.op import Op, chosen
+from loma.host.interop.trees import Kit, form_of, held, opened, spread
+from loma.host.refusals import ArgumentTypeError, ArgumentValueError, announce_copy
+from loma.host.selection import gradient_type
+from loma.ir.nodes import Direction
+from loma.ir.types import F64
 
 Value: TypeAlias = Any
 Values: TypeAlias = Mapping[str, Value]
-NAMES: Final = {
-    Scalar.F32: "float32",
-    Scalar.F64: "float64",
-    Scalar.I32: "int32",
-    Scalar.I64: "int64",
-    Scalar.BOOL: "int32",
-}
 
 
 @lru_cache(maxsize=256)
@@ -38,150 +40,216 @@ def there(f: Function) -> Function:
 
 def call(f: Function, values: Values, threads: int | None) -> Value:
     """Runs a kernel; gives the outputs that were not passed."""
-    arrays = [x for x in values.values() if getattr(x, "requires_grad", False)]
-    if arrays:
-        from loma.host.interop.gpu_torch import recorded
-
-        if (out := recorded(f, values, threads)) is not None:
-            return out
-    found = run(f, values, threads)
-    new = {n: x for n, x in found.items() if n not in values}
-    return packed(f"{f.name}_results", new)
-
-
-def run(f: Function, values: Values, threads: int | None) -> dict[str, Value]:
-    """Runs a kernel; gives every output by name."""
     f = there(f)
-    like = next(x for x in values.values() if hasattr(x, "__cuda_array_interface__"))
-    instance: Any = f.instance(_real(f, values))
-    signature = instance.description.signature
-    count = instance.thread_count(values, threads)
-    every, found = [], {}
-    for a in signature.arguments:
-        if a.hidden:
+    values = _adopted(f, values)
+    outputs = {a.name for a in f.signature.written if a.direction is Direction.OUT}
+    passed = outputs & values.keys()
+    library = library_on_gpu(values.values())
+    if library == "jax":
+        from loma.host.interop import jax
+
+        return jax.call(f, dict(values), threads)
+    if library == "torch" and not passed:
+        from loma.host.interop import torch
+
+        kit, _ = _torch(values)
+        op, tensors = opened(kit, f, dict(values), threads)
+        return torch.finished(op, tensors)
+    if any(getattr(x, "requires_grad", False) for x in values.values()):
+        raise ArgumentTypeError(
+            f"`{f.name}`: outputs cannot be passed where autograd records the call",
+            "leave them out: the call gives them back")
+    return _written(f, values, threads, passed)
+
+
+# Which library.
+
+
+def _adopted(f: Function, values: Values) -> Values:
+    """The arguments, in which arrays of unknown libraries are CuPy's, on the same memory."""
+    if library_on_gpu(values.values()) != "other":
+        return values
+    try:
+        from loma.host.interop.device_cupy import adopted
+    except ImportError:
+        raise ArgumentTypeError(
+            f"`{f.name}`: arrays of a GPU that are none of PyTorch, JAX or CuPy need CuPy",
+            "install it, or give the arrays to `loma.compile(..., target='cuda')`") from None
+    return {n: adopted(x) for n, x in values.items()}
+
+
+def _door(values: Values) -> tuple[Kit, Memory]:
+    """What must be known of the library whose arrays are on a GPU."""
+    match library_on_gpu(values.values()):
+        case "torch":
+            return _torch(values)
+        case "jax":
+            return _jax(values)
+        case _:
+            from loma.host.interop.device_cupy import KIT, MEMORY
+
+            return KIT, MEMORY
+
+
+def _torch(values: Values) -> tuple[Kit, Memory]:
+    from loma.host.interop.device_torch import GpuTensors, TensorMemory, device_of
+
+    device = device_of(values)
+    return GpuTensors(device), TensorMemory(device)
+
+
+def _jax(values: Values) -> tuple[Kit, Memory]:
+    from loma.host.interop.device_jax import GpuMemory, device_of
+    from loma.host.interop.jax import Called
+
+    return Called("gpu"), GpuMemory(device_of(values))
+
+
+# Calls that write what they are given.
+
+
+def _written(f: Function, values: Values, threads: int | None, passed: set[str]) -> Value:
+    """Runs a kernel that writes arrays of the caller."""
+    kit, memory = _door(values)
+    inputs = {n: x for n, x in values.items() if n not in passed}
+    op, arrays = opened(kit, f, inputs, threads, told=_told(f, values, passed))
+    arrays = _readable(op, memory, arrays)
+    shapes = tuple(kit.shape(x) for x in arrays)
+    outputs = _places(kit, op, {n: values[n] for n in passed}, op.shapes(shapes))
+    found = form_of(op).values(computed(op, memory, arrays, shapes, outputs, in_place=True))
+    return packed(f"{f.name}_results", {
+        n: x for n, x in found.items()
+        if n not in passed and not (n in values and held(kit, values[n]))})
+
+
+def _readable(op: Op, memory: Memory, arrays: Sequence[Value]) -> list[Value]:
+    """The inputs, each in one piece: copies of those that are not."""
+    written, found = {b.path for b in op.outputs}, list[Value]()
+    for b, x in zip(op.inputs, arrays):
+        whole = memory.whole(x) if memory.owns(x) else x
+        if whole is not x and b.path in written:
             raise ArgumentTypeError(
-                f"`{f.name}`: `{a.name}` has sizes, which arrays of the GPU cannot have yet",
-                "use flat arrays and pass the sizes")
-        x = values[a.name] if a.name in values else _zeros(like, a, (count,), f.name)
-        every.append(x if not isinstance(x, Mapping) else _struct(instance, a, x))
-        if a.direction is not Direction.IN:
-            found[a.name] = x
-    instance.kernel(*every, count)
+                f"`{op.name}`: argument `{b.path}` is written, and its elements do not lie side "
+                "by side in memory")
+        if whole is not x:
+            announce_copy(op.name, b.path)
+        found.append(whole)
     return found
 
 
-def _struct(instance: Value, a: Argument, x: Mapping[str, Value]) -> Value:
-    assert isinstance(a.type, StructType), "a mapping is a struct"
-    made = instance.ctypes_classes[a.type.name]()
-    for name, value in x.items():
-        setattr(made, name, value)
-    return made
+def _told(f: Function, values: Values, passed: set[str]) -> dict[str, int]:
+    """The sizes that only outputs tell."""
+    sizes, told = f.describe(f.program.fixed_type or F64).facts.sizes, dict[str, int]()
+    known = {s for n, labels in sizes.items() if n in values and n not in passed for s in labels}
+    for n in passed & sizes.keys():
+        for label, length in zip(sizes[n], getattr(values[n], "shape", ())):
+            if label is not None and label not in known and label not in values:
+                told[label] = int(length)
+    return told
 
 
-def _real(f: Function, values: Values) -> Scalar:
-    """What `float` stands for: what the arrays hold, else f32."""
-    fixed: Scalar | None = f.program.fixed_type
-    kinds = {str(x.dtype).rpartition(".")[2] for x in values.values() if hasattr(x, "dtype")}
-    if fixed is not None:
-        return fixed
-    if {"float32", "float64"} <= kinds:
-        raise ArgumentTypeError(f"`{f.name}`: the arguments mix float32 and float64",
-                                "convert them to one of the two")
-    return Scalar.F64 if "float64" in kinds else Scalar.F32
+def _places(
+    kit: Kit, op: Op, passed: Values, shapes: Sequence[tuple[int, ...]]
+) -> list[Value]:
+    """For each output buffer the array that was passed for it, if one was."""
+    signature = op.instance.description.signature
+    found: list[Value] = [None] * len(op.outputs)
+    for a in signature.written:
+        if a.name in passed:
+            for i, x in spread(kit, op, op.outputs, a, passed[a.name], written=True):
+                _check_place(kit, op, i, x, shapes[i], longer=not a.shape)
+                found[i] = x
+    return found
 
 
-def _library(like: Value) -> ModuleType:
-    import importlib
-
-    return importlib.import_module(type(like).__module__.partition(".")[0])
-
-
-def _zeros(like: Value, a: Argument, shape: Sequence[int], where: str) -> Value:
-    """A new output, beside the other arrays."""
-    element = a.type.element if isinstance(a.type, ArrayType) else a.type
-    if not isinstance(element, Scalar):
-        raise ArgumentTypeError(f"`{where}`: `{a.name}` must be passed", "it holds structs")
-    library = _library(like)
-    shape = tuple(shape) if isinstance(a.type, ArrayType) else (1,)
-    if getattr(like, "is_cuda", False):
-        kind = getattr(library, NAMES[element])
-        return library.zeros(shape, dtype=kind, device=like.device)
-    return library.zeros(shape, NAMES[element])
+def _check_place(
+    kit: Kit, op: Op, i: int, x: Value, wanted: tuple[int, ...], longer: bool
+) -> None:
+    """Refuses an output that is no array of the GPU, or too short."""
+    path, shape = op.outputs[i].path, kit.shape(x)
+    fits = shape == wanted or (longer and shape[1:] == wanted[1:] and shape[0] >= wanted[0])
+    if not fits:
+        raise ArgumentValueError(
+            f"`{op.name}`: argument `{path}` must have the shape {wanted}, not {shape}")
 
 
 # Derivatives.
 
 
-def _point(f: Function, args: tuple[Value, ...], kwargs: Values) -> Values:
-    f, args, kwargs = f.for_call(args, kwargs)
-    return given(f.name, f.signature.written, args, kwargs)
+def _opened(
+    f: Function, threads: int | None, values: Values
+) -> tuple[Op, Kit, Memory, list[Value]]:
+    values = _adopted(f, values)
+    kit, memory = _door(values)
+    op, arrays = opened(kit, there(f), dict(values), threads)
+    return op, kit, memory, arrays
 
 
 def vjp(
     f: Function, threads: int | None, args: tuple[Value, ...], kwargs: Values
 ) -> tuple[Value, Callable[..., Value]]:
     """The outputs, and the pullback."""
-    values = {n: x.clone() if hasattr(x, "clone") else x.copy() if hasattr(x, "copy") else x
-              for n, x in _point(f, args, kwargs).items()}
-    outputs = run(f, values, threads)
+    f, args, kwargs = f.for_call(args, kwargs)
+    values = given(f.name, f.signature.written, args, kwargs)
+    op, kit, memory, arrays = _opened(f, threads, values)
+    frozen = [memory.copy(x) if memory.owns(x) else x for x in arrays]
+    outputs = computed(op, memory, frozen, tuple(kit.shape(x) for x in frozen))
 
     def pullback(*seeds: Value, **by_name: Value) -> Value:
-        found = pulled(f, values, threads, {**dict(zip(outputs, seeds)), **by_name})
-        return packed(f"{f.name}_grad", found)
+        return _pulled(op, kit, memory, frozen, _seeds(op, seeds, by_name))
 
-    return packed(f.name, outputs), pullback
+    return packed(f.name, form_of(op).values(outputs)), pullback
 
 
-def pulled(f: Function, values: Values, threads: int | None, seeds: Values) -> dict[str, Value]:
+def _seeds(op: Op, seeds: tuple[Value, ...], by_name: Values) -> dict[str, Value]:
+    """The adjoints of the outputs, by their names."""
+    owners = {owner(b.path) for b in op.outputs if b.real}
+    names = [a.name for a in op.instance.description.signature.written
+             if a.direction is not Direction.IN and a.name in owners]
+    found = {**dict(zip(names, seeds)), **by_name}
+    if len(seeds) > len(names) or found.keys() != set(names):
+        raise ArgumentTypeError(
+            f"the pullback of `{op.name}` takes adjoints of {', '.join(f'`{n}`' for n in names)}")
+    return found
+
+
+def _pulled(
+    op: Op, kit: Kit, memory: Memory, arrays: Sequence[Value], seeds: Values
+) -> Value:
     """The adjoints of the inputs."""
-    instance: Any = there(f).instance(_real(f, values))
-    signature, structs = instance.description.signature, instance.description.structs
-    count = instance.thread_count(values, threads)
-    adjoint, given_ = pairs(signature), dict[str, Value]()
-    like = next(x for x in values.values() if hasattr(x, "__cuda_array_interface__"))
-    wanted = []
+    signature = op.instance.description.signature
+    shapes = op.shapes(tuple(kit.shape(x) for x in arrays))
+    others = [memory.new(s, b.leaf.type) for s, b in zip(shapes, op.outputs)]
     for a in signature.written:
-        if a.direction is Direction.IN:
-            given_[a.name] = x = values[a.name]
-            shape = x.shape if hasattr(x, "shape") else ()
-            if a.name in adjoint:
-                given_[adjoint[a.name]] = _zeros(like, a, shape, f.name)
-            if has_float(a.type, structs):
-                wanted.append(a.name)
-        else:
-            seed = seeds[a.name]
-            given_[adjoint[a.name]] = seed.clone() if hasattr(seed, "clone") else seed.copy()
-    run(rev_diff(f), given_, count)
-    return {n: given_[adjoint[n]] for n in wanted}
+        if a.name in seeds:
+            for i, x in spread(kit, op, op.outputs, a, seeds[a.name]):
+                others[i] = x
+    back = chosen(op.reverse_inputs, arrays, others)
+    found = form_of(op.reverse).values(
+        computed(op.reverse, memory, back, tuple(kit.shape(x) for x in back)))
+    adjoint, real = pairs(signature), {owner(b.path) for b in op.inputs if b.real}
+    gradient = {
+        a.name: found[adjoint[a.name]] for a in signature.written
+        if a.direction is not Direction.OUT and a.name in real}
+    return gradient_type(f"{op.name}_grad", tuple(gradient))(**gradient)
 
 
 def jvp(
     f: Function, threads: int | None, primals: Values, tangents: Values
 ) -> tuple[Value, Value]:
     """The outputs, and their derivatives along a direction."""
-    instance: Any = there(f).instance(_real(f, primals))
-    signature, structs = instance.description.signature, instance.description.structs
-    count = instance.thread_count(primals, threads)
-    like = next(x for x in primals.values() if hasattr(x, "__cuda_array_interface__"))
-    duals: dict[str, Value] = {}
-    for a in signature.written:
-        if a.name in primals:
-            x, dx = primals[a.name], tangents.get(a.name)
-            duals[a.name] = _dual(_library(like), x, dx) if has_float(a.type, structs) else x
-        else:
-            element = a.type.element if isinstance(a.type, ArrayType) else a.type
-            size = count if isinstance(a.type, ArrayType) else 1
-            plain = Argument(a.name, ArrayType(element), a.direction)
-            duals[a.name] = _zeros(like, plain, (2 * size,), f.name).reshape(-1, 2)
-    run(fwd_diff(f), duals, count)
-    names = [a.name for a in signature.written
-             if a.direction is not Direction.IN and has_float(a.type, structs)]
-    return (packed(f.name, {n: duals[n][:, 0] for n in names}),
-            packed(f"{f.name}_dot", {n: duals[n][:, 1] for n in names}))
-
-
-def _dual(library: ModuleType, x: Value, dx: Value) -> Value:
-    """A value with its tangent; None is zero."""
-    if getattr(x, "shape", ()):
-        return library.stack([x, library.zeros_like(x) if dx is None else dx], -1)
-    return {"val": float(x), "dval": 0.0 if dx is None else float(dx)}
+    op, kit, memory, arrays = _opened(f, threads, primals)
+    rates = [memory.new(kit.shape(x), b.leaf.type) for x, b in zip(arrays, op.inputs)]
+    for a in op.instance.description.signature.written:
+        if tangents.get(a.name) is not None:
+            for i, x in spread(kit, op, op.inputs, a, tangents[a.name]):
+                rates[i] = x
+    along = chosen(op.forward_inputs, arrays, rates)
+    found = computed(op.forward, memory, along, tuple(kit.shape(x) for x in along))
+    values, dots, at = list[Value](), list[Value](), 0
+    for b in op.outputs:
+        values.append(found[at])
+        dots.append(found[at + 1] if b.real else memory.new(kit.shape(found[at]), b.leaf.type))
+        at += 2 if b.real else 1
+    form = form_of(op)
+    return packed(op.name, form.values(values)), packed(f"{op.name}_dot", form.values(dots))

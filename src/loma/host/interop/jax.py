@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import jax
@@ -22,6 +23,7 @@ from loma.backends.llvm.xla_call import NAME, TABLE, compile_xla_call
 from loma.host.arguments import Given
 from loma.host.entries import fetched
 from loma.host.function import Function
+from loma.host.interop import jax_has_gpu, on_gpu
 from loma.host.interop.op import Op, chosen
 from loma.host.interop.trees import opened, packed
 from loma.host.refusals import ArgumentTypeError
@@ -278,28 +280,49 @@ def target(op: Op) -> str:
 
 
 def _lowered(context: Value, *operands: Value, op: Op) -> Value:
+    if op.on_device:
+        return _through_host(context, *operands, op=op)
     return jax.ffi.ffi_lowering(target(op))(context, *operands)
 
 
 def _elsewhere(context: Value, *operands: Value, op: Op) -> Value:
+    if op.f.is_kernel:
+        return _through_host(context, *operands, op=op)
     platforms = ", ".join(context.module_context.platforms)
     raise NotImplementedError(
         f"`{op.name}` runs on the CPU only, and this JAX program is for {platforms}: use "
         '`jax.jit(..., device=jax.devices("cpu")[0])` or `jax.default_device`')
 
 
-def _computed(primitive: Primitive) -> Callable[..., Value]:
-    """What runs a primitive outside of traces."""
+def _through_host(context: Value, *operands: Value, op: Op) -> Value:
+    from loma.host.interop.device_jax import called_back
+
+    return mlir.lower_fun(partial(called_back, op), multiple_results=True)(context, *operands)
+
+
+def _on_device(*arrays: Value, op: Op) -> Value:
+    from loma.host.interop.device_jax import on_device
+
+    return on_device(op, arrays)
+
+
+def _computed(primitive: Primitive, direct: Callable[..., Value]) -> Callable[..., Value]:
+    """What runs a primitive outside of traces; `direct` where a device runs it."""
 
     def run(*arrays: Value, op: Op) -> Value:
         return primitive.bind(*arrays, op=op)
 
     compiled: Callable[..., Value] = jax.jit(run, static_argnames="op")
-    return compiled
+
+    def chosen_one(*arrays: Value, op: Op) -> Value:
+        there = op.on_device or (jax_has_gpu() and on_gpu(arrays))
+        return (direct if there else compiled)(*arrays, op=op)
+
+    return chosen_one
 
 
-CALL.def_impl(_computed(CALL))
-PUSH.def_impl(_computed(PUSH))
+CALL.def_impl(_computed(CALL, _on_device))
+PUSH.def_impl(_computed(PUSH, _pushed))
 CALL.def_abstract_eval(_call_abstract)
 PUSH.def_abstract_eval(_push_abstract)
 ad.primitive_jvps[CALL] = _call_jvp

@@ -76,6 +76,11 @@ class Op:
         """The function's name."""
         return self.instance.spoken
 
+    @property
+    def on_device(self) -> bool:
+        """Whether it is a kernel that a device runs."""
+        return self.f.target is not None
+
     @cached_property
     def floats(self) -> tuple[bool, ...]:
         """Which inputs have derivatives."""

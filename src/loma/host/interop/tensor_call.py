@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import torch
@@ -31,6 +31,10 @@ def runner(op: Op) -> Callable[..., Any]:
 
 
 def _compiled(op: Op) -> Callable[..., Any]:
+    if op.on_device:
+        from loma.host.interop.device_torch import on_device
+
+        return partial(on_device, op)
     from_object = _from_object()
     if from_object is None:
         return _never

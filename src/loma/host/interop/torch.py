@@ -264,11 +264,16 @@ def applied(op: Op, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]
 def call(f: Function, values: Given, threads: int | None) -> Value:
     """Calls a function with tensors; gives tensors."""
     op, tensors = opened(KIT, f, values, threads)
-    _announce(op, tensors)
-    out = packed(op, applied(op, tensors))
-    if threads is None and not op.sizes:
+    out = finished(op, tensors)
+    if threads is None and not op.sizes and not op.on_device:
         _ready(f, op, values)
     return out
+
+
+def finished(op: Op, tensors: Sequence[torch.Tensor]) -> Value:
+    """What a call with these tensors gives the user."""
+    _announce(op, tensors)
+    return packed(op, applied(op, tensors))
 
 
 def _announce(op: Op, tensors: Sequence[torch.Tensor]) -> None:

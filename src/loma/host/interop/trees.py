@@ -17,11 +17,11 @@ from loma.host.arguments import Given
 from loma.host.arrays import SCALARS, Converter
 from loma.host.call import result_name
 from loma.host.function import Function
-from loma.host.interop.buffers import Buffer
+from loma.host.interop.buffers import Buffer, owner
 from loma.host.interop.op import Op, op_of
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError
 from loma.host.values import Value, described, named_tuple
-from loma.ir.nodes import Direction
+from loma.ir.nodes import Argument, Direction
 from loma.ir.types import F32, F64, ArrayType, Scalar, StructType, TapeType, Type
 
 LISTS: Final = (list, tuple)
@@ -91,8 +91,12 @@ def held(kit: Kit, x: Value) -> bool:
 
 
 def opened(kit: Kit, f: Function, values: Given, threads: int | None,
-           float_type: Scalar | None = None) -> tuple[Op, list[Value]]:
-    """The function on buffers, and an array for each input; all is checked."""
+           float_type: Scalar | None = None, told: Mapping[str, int] | None = None,
+           ) -> tuple[Op, list[Value]]:
+    """The function on buffers, and an array for each input; all is checked.
+
+    `told`: named sizes that are known from elsewhere.
+    """
     description = f.describe(f.program.fixed_type or F64)
     for a in description.signature.written:
         if a.direction is Direction.OUT and a.name in values:
@@ -102,11 +106,22 @@ def opened(kit: Kit, f: Function, values: Given, threads: int | None,
     convert = Converter(f.name, description.structs, description.float_type)
     taken = [t for a in description.signature.written if a.direction is not Direction.OUT
              for t in _taken(kit, convert, a.type, values[a.name], a.name, 0)]
-    sizes = _sizes(kit, f, values)
+    sizes = {**(told or {}), **_sizes(kit, f, values)}
     op = op_of(f, float_type or real_type(kit, f, taken), threads, sizes)
     arrays = [_array(kit, op, b, t) for b, t in zip(op.inputs, taken, strict=True)]
     op.shapes(tuple(kit.shape(x) for x in arrays))
     return op, arrays
+
+
+def spread(
+    kit: Kit, op: Op, buffers: Sequence[Buffer], a: Argument, x: Value, *, written: bool = False
+) -> Iterator[tuple[int, Value]]:
+    """An argument's value as arrays for those of the buffers that are the argument's; if
+    they are to be `written`, it must have them, and nobody looks at their lengths."""
+    parts = _taken(kit, op.instance.convert, a.type, x, a.name, 0)
+    own = [i for i, b in enumerate(buffers) if owner(b.path) == a.name]
+    for i, t in zip(own, parts, strict=True):
+        yield i, _array(kit, op, buffers[i], t, written)
 
 
 def _taken(kit: Kit, convert: Converter, t: Type, x: Value, where: str, rank: int,
@@ -190,16 +205,18 @@ def _float_types(kit: Kit, x: Value) -> set[Scalar]:
 # One array for each buffer.
 
 
-def _array(kit: Kit, op: Op, b: Buffer, t: Taken) -> Value:
+def _array(kit: Kit, op: Op, b: Buffer, t: Taken, written: bool = False) -> Value:
     x = t.value
-    if not kit.owns(x):
-        x = _constant(kit, op, b, t)
     where = f"`{op.name}`: argument `{b.path}`"
+    if not kit.owns(x):
+        if written:
+            raise ArgumentTypeError(f"{where} is written, and must lie on the GPU as others do")
+        x = _constant(kit, op, b, t)
     kit.check(where, x)
     shape, dims = kit.shape(x), b.leaf.dims
     if kit.scalar(x) is not b.leaf.type or len(shape) != len(dims):
         raise ArgumentTypeError(f"{where} must be {wanted(kit, b)}, not {kit.described(x)}")
-    if any(not isinstance(d, Dim) and d != n for d, n in zip(dims, shape)):
+    if not written and any(not isinstance(d, Dim) and d != n for d, n in zip(dims, shape)):
         raise ArgumentValueError(f"{where} must be {wanted(kit, b)}, not {kit.described(x)}")
     return x
 
@@ -260,10 +277,15 @@ def _article(word: str) -> str:
 
 def packed(op: Op, arrays: Sequence[Value]) -> Value:
     """Results as the user gets them: nothing, the one, or a named tuple."""
-    form = op.doors.get("form")
+    return form_of(op).packed(arrays)
+
+
+def form_of(op: Op) -> Form:
+    """How the outputs are shown; made once."""
+    form: Form | None = op.doors.get("form")
     if form is None:
         form = op.doors["form"] = Form(op)
-    return form.packed(arrays)
+    return form
 
 
 class Form:
@@ -281,14 +303,15 @@ class Form:
 
     def packed(self, arrays: Sequence[Value]) -> Value:
         """The results."""
+        found = self.values(arrays)
+        return self.make(**found) if len(found) > 1 else next(iter(found.values()), None)
+
+    def values(self, arrays: Sequence[Value]) -> dict[str, Value]:
+        """The results by name."""
         if self.plain:
-            found: Sequence[Value] = arrays
-        else:
-            rest = iter(arrays)
-            found = [self._shown(t, rest) for _, t in self.types]
-        if len(found) <= 1:
-            return found[0] if found else None
-        return self.make(**{n: x for (n, _), x in zip(self.types, found)})
+            return {n: x for (n, _), x in zip(self.types, arrays)}
+        rest = iter(arrays)
+        return {n: self._shown(t, rest) for n, t in self.types}
 
     def _shown(self, t: Type, rest: Iterator[Value]) -> Value:
         match t:
