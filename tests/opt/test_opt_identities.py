@@ -42,7 +42,8 @@ ACCEPTS = {
     Operands.ANY: (F32, F64, I32, I64, BOOL),
     Operands.CHOICE: (F32, F64, I32, I64, BOOL),
 }
-EXACT = [p for p in TABLE.values() if p.name not in ("sin", "cos", "exp", "log", "idiv")]
+LOOSE = ("sin", "cos", "exp", "log", "idiv", "strong_mul")  # a strong zero has no sign to keep
+EXACT = [p for p in TABLE.values() if p.name not in LOOSE]
 
 
 def operands(p: Prim, t: Scalar, rng: Random, pool: list[Operand]) -> tuple[Operand, ...] | None:

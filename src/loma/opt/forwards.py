@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 
 from loma.ir.analysis.alias import Aliases
 from loma.ir.analysis.effects import EffectTable
@@ -23,6 +24,7 @@ from loma.ir.nodes import (
     LoadRef,
     Module,
     Op,
+    Operand,
     Region,
     Var,
     View,
@@ -30,18 +32,25 @@ from loma.ir.nodes import (
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import reads, walk
 from loma.opt.emit import Emitter
+from loma.opt.polynomial import Polynomials, polynomial
 from loma.opt.rewrite import Rewriter
 
 
 def run(function: Function, module: Module) -> Function:
     """The function with its order-free loops running forward."""
-    return _Forwards(EffectTable(Aliases(function, module))).function(function)
+    return _Forwards(function, module).function(function)
 
 
 class _Forwards(Rewriter):
-    def __init__(self, effects: EffectTable) -> None:
+    def __init__(self, function: Function, module: Module) -> None:
         super().__init__()
-        self.effects = effects
+        self.effects = EffectTable(Aliases(function, module))
+        self.old = function
+
+    @cached_property
+    def polynomials(self) -> Polynomials:
+        """The integer expressions of the function."""
+        return Polynomials.of_function(self.old)
 
     def op(self, op: Op) -> None:
         new = self.nested(op)
@@ -52,10 +61,18 @@ class _Forwards(Rewriter):
 
     def turn(self, op: For) -> None:
         """The loop from its last index to its first."""
-        e = Emitter(self, op.span)
-        last = e.sub(op.count, const(1, type_of(op.count)))
-        start = e.add(op.start, e.mul(last, op.step))
+        start = self.last(op)
         self.emit(replace(op, start=start, step=const(-op.step.value, op.step.type)))
+
+    def last(self, op: For) -> Operand:
+        """The last index, most often a number."""
+        of, t = self.polynomials.of, type_of(op.count)
+        turns = of(op.count).plus(polynomial(1), -1)
+        found = of(op.start).plus(turns, int(op.step.value))
+        if not found.variables():
+            return const(found.terms.get((), 0), t)
+        e = Emitter(self, op.span)
+        return e.add(op.start, e.mul(e.sub(op.count, const(1, t)), op.step))
 
 
 def order_free(body: Region, effects: EffectTable) -> bool:

@@ -4,7 +4,7 @@
 
 Every pass is Function x Module -> Function and leaves the function valid. All keep every value
 exactly, but for those that reassociate sums: `forwards`, `reduce` and `fuse` (in PREPARED, so in
-FINAL), `gather`, `delay` and `distribute` (only in DISTINCT).
+FINAL), `interchange`, `gather`, `delay` and `distribute` (only in DISTINCT).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from loma.opt import (
     ifconvert,
     induction,
     inline,
+    interchange,
     promote,
     raise_accum,
     raise_loops,
@@ -131,6 +132,7 @@ COLD: Final[tuple[Pass, ...]] = (expand.run,)
 DISTINCT: Final[tuple[Pass, ...]] = (
     cse.run,
     forwards.run,
+    interchange.run,
     reduce.run,
     promote.promote_params,
     tidy,
