@@ -16,6 +16,7 @@ from loma.ir.nodes import (
     Accum,
     Alloc,
     Call,
+    Check,
     Load,
     LoadRef,
     Op,
@@ -83,6 +84,8 @@ class Apart:
     def op(self, x: Op) -> list[Op]:
         """What becomes of one operation."""
         match x:
+            case Check(within=within) if within is not None:
+                return []
             case Load(root, path) if root in self.pairs:
                 return self.load(x, *self.part(root, path))
             case Store(root, path) | Accum(root, path) if root in self.pairs:
@@ -185,6 +188,8 @@ class Together:
 
     def op(self, x: Op) -> list[Op]:
         """What becomes of one operation."""
+        if isinstance(x, Check) and x.within is not None:
+            return []
         new = self.image(x)
         zeroed = isinstance(x, Store) and x.root in self.halves and not self.halves[x.root].kept
         if zeroed and isinstance(new, Store) and new.path and new.path[-1] == VAL:

@@ -241,6 +241,8 @@ class _Reverse:
     def set_up_out(self, slot: _Slot) -> None:
         """An Out: a local in place of the primal, the caller's adjoint or a copy of it."""
         content, p = slot.argument.type, slot.param
+        if slot.adjoint is not None:
+            self.sweep.as_long[p] = slot.adjoint
         facts = Once(self.region, p, self.base)
         if facts.holds():
             self.sweep.primal[p] = Dropped()

@@ -23,6 +23,7 @@ from loma.ir.nodes import (
     Alloc,
     Apply,
     Call,
+    Check,
     Load,
     LoadRef,
     Op,
@@ -79,6 +80,8 @@ class MemoryRules(State):
                     ops += self.forward_load(op)
                 case View() | Window() | LoadRef():
                     ops += self.part(op)
+                case Check(within=within) if within is not None:
+                    ops += self.within(op, *within)
                 case Call():
                     passed = any(map(self.has_no_memory, op.args))
                     assert not passed, "a condition that passes on such memory is rotated"
@@ -107,6 +110,23 @@ class MemoryRules(State):
     def part(self, op: View | Window | LoadRef) -> list[Op]:
         """The forward code for a part of a root: none where the root itself does not exist."""
         return [] if self.has_no_memory(op.root) else [op]
+
+    def within(self, op: Check, array: Var, index: Operand) -> list[Op]:
+        """An index is checked in the memory of a caller that is as long as the array."""
+        base = self.root_base(array)
+        match self.primal.get(base, Plain()):
+            case Plain():
+                return [op]
+            case Overlay(incoming=Var() as begin):
+                pass
+            case _ if base in self.as_long:
+                begin = self.as_long[base]
+            case _:
+                return []
+        with self.b.nested() as ops:
+            there = self.followed(array, begin)
+        text = tuple(there if p is array else p for p in op.text)
+        return [*ops, replace(op, text=text, within=(there, index))]
 
     def store(self, op: Store, env: Adjoints) -> list[Op]:
         """root[path] = v: adj_v += adj_root[path]; adj_root[path] = 0."""

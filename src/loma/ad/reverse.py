@@ -77,6 +77,8 @@ class Sweep(ParallelRules):
                 return self.store_ref(op)
             case View() | Window() | LoadRef():
                 return self.part(op)
+            case Check(within=within) if within is not None:
+                return self.within(op, *within)
             case Check() | Print():
                 pass
             case Call():

@@ -157,6 +157,7 @@ class State:
         self.prologues: list[list[Op]] = [[]]
         self.is_level = False
         self.absent: dict[Var, Var] = {}
+        self.as_long: dict[Var, Var] = {}
 
     # Small questions.
 

@@ -54,7 +54,8 @@ def run(
     loaded = program(file, float_type, path)
     signature = signature_of(loaded, wanted.function)
     operands = bound(wanted.function, signature, wanted.arguments, loaded.structs, threads)
-    guard(loaded, wanted.function, operands)
+    if not debug:
+        guard(loaded, wanted.function, operands)
     compiled = Compiled(sliced(loaded, wanted.function), Options(strict=strict, debug=debug))
     outcome = compiled.call(wanted.function, operands)
     console = screen()
@@ -85,7 +86,8 @@ def grad(
     function = one_function(target, loaded, named)
     signature = signature_of(loaded, function)
     operands = bound(function, signature, parse_arguments(at), loaded.structs, threads)
-    guard(loaded, function, operands)
+    if not debug:
+        guard(loaded, function, operands)
     options = Options(strict=strict, debug=debug)
     found = gradient.value_and_gradient(loaded, function, operands, options)
     warned(loaded, [function])

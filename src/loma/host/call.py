@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from loma.backends.llvm.loaded import knowing
 from loma.host.arguments import Given
 from loma.host.arrays import Converter
 from loma.host.blocks import Block, Child, reached
@@ -182,7 +184,8 @@ class Instance:
         passed = [self._passed(o) for o in operands]
         if self.description.signature.simd:
             passed.append(threads)
-        out = self.function(*passed)
+        with self._knowing(operands):
+            out = self.function(*passed)
         if self.traps:
             self.raise_error()
         match self.description.signature.result:
@@ -193,6 +196,14 @@ class Instance:
             case t:
                 memory = np.frombuffer(bytearray(out), self.convert.dtype(t))
                 return self.convert.shown(memory, 0, t, None)
+
+    def _knowing(self, operands: list[Operand]) -> AbstractContextManager[None]:
+        """Lets the code know the lengths of the arrays, if it asks."""
+        if not self.code.loaded.bundle.extents:
+            return nullcontext()
+        blocks = [o.child if o.block is None else o.block for o in operands]
+        return knowing(
+            _span(m) for block in blocks for m in reached(block) if m.size)
 
     def raise_error(self) -> None:
         """Raises what the last call of this thread left in the error channel."""
@@ -299,7 +310,12 @@ def _spans(o: Operand) -> list[Span]:
             return []
         if o.block.children is not None:
             memory = memory[1:]
-    return [(m.ctypes.data, m.ctypes.data + m.nbytes) for m in memory if m.nbytes]
+    return [_span(m) for m in memory if m.nbytes]
+
+
+def _span(memory: np.ndarray[Any, Any]) -> Span:
+    """Where memory begins, and where it ends."""
+    return memory.ctypes.data, memory.ctypes.data + memory.nbytes
 
 
 def _meet(these: list[Span], those: list[Span]) -> str:

@@ -10,6 +10,7 @@ from typing import assert_never
 from loma import driver
 from loma.backends.base import Loaded, Options
 from loma.backends.interface import Interface
+from loma.backends.llvm.loaded import knowing
 from loma.frontend import typed
 from loma.host.literal_shapes import Sizes
 from loma.host.literals import Arguments, CallError, Literal
@@ -61,7 +62,9 @@ class Compiled:
         passed = [self._passed(m, a) for m, a in zip(memory, signature.arguments, strict=True)]
         if signature.simd:
             passed.append(operands.threads)
-        out = function(*passed)
+        stretches = [(ctypes.addressof(m), ctypes.sizeof(m)) for m in (*memory, *kept)]
+        with knowing((at, at + size) for at, size in stretches):
+            out = function(*passed)
         peak = self._loaded.peak_tape_bytes() if self._loaded.may_trap(name) else 0
         after = [
             self._data(m, x, a.type)

@@ -226,6 +226,8 @@ class Function:
 
     def quickens(self, instance: Instance) -> bool:
         """Whether calls of a kind can do without Python in between."""
+        if self.target is None and instance.code.loaded.bundle.extents:
+            return False
         narrow = instance.description.float_type is F32
         return self.target is None and not (narrow and not self._decided_by_arrays())
 

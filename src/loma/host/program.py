@@ -34,7 +34,7 @@ from loma.host.description import Code, Description, code_bytes
 from loma.host.facts import facts
 from loma.host.gathering import Parts, gather
 from loma.host.imports import flat
-from loma.host.lengths import with_lengths
+from loma.host.lengths import Argument, left_untold, with_lengths
 from loma.host.modules import pruned, writes
 from loma.host.requests import signature_of, sliced, vectorised
 from loma.ir.nodes import Module
@@ -166,10 +166,26 @@ class Program(Parts):
     def checked(self, float_type: Scalar) -> typed.Module:
         """The program, checked."""
         if self.debug:
-            with suppress(UserError):  # calls may pass arrays whose lengths nobody knows
-                return self._loaded(with_lengths(self._parts()), float_type)
+            with suppress(UserError):  # shown below, as it is without lengths
+                return self._with_lengths(float_type)
         with self.showing_files():
             return self._loaded(self._parts(), float_type)
+
+    def _with_lengths(self, float_type: Scalar) -> typed.Module:
+        """The program, in which arrays bring their lengths along wherever calls tell them."""
+        parts, untold = list(self._parts()), set[Argument]()
+        entry = self.root
+        while isinstance(entry, Derived):
+            entry = entry.primal
+        while True:
+            try:
+                return self._loaded(
+                    with_lengths(parts, self.names[entry], untold), float_type)
+            except UserError as e:
+                more = left_untold(parts, e)
+                if more is None or more in untold:
+                    raise
+                untold.add(more)
 
     def _loaded(self, parts: Iterable[surface.Definition], float_type: Scalar) -> typed.Module:
         file, text = self._main

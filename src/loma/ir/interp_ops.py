@@ -235,11 +235,26 @@ class Compiled(Slots):
         return pop
 
     def _check(self, op: core.Check) -> Step:
+        if op.within is not None:
+            return self._inside(op, *op.within)
         cond, text = self.value(op.cond), self._text(op.text)
 
         def check(v: Values, r: Roots) -> None:
             if not v[cond]:
                 raise stop(op.trap, op.span, op.message or text(v))
+
+        return check
+
+    def _inside(self, op: core.Check, array: Var, index: Operand) -> Step:
+        """Where the length of an array is known, an index must be below it."""
+        at, root = self.value(index), self.at[array]
+        parts = [self._text((p,)) if p is not array else None for p in op.text]
+
+        def check(v: Values, r: Roots) -> None:
+            memory: object = r[root]
+            if isinstance(memory, list) and v[at] >= len(memory):
+                text = [str(len(memory)) if show is None else show(v) for show in parts]
+                raise stop(op.trap, op.span, "".join(text))
 
         return check
 

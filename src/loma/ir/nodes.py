@@ -11,7 +11,7 @@
               | LoadRef(root, path) -> out | StoreRef(root, path, value)   pointers in memory
               | Alloc(count?) -> out                             zeroed, lives as long as its region
               | Push(tape, values) | Pop(tape) -> outs
-              | Check(cond, trap, message, text)                 traps when cond is false
+              | Check(cond, trap, message, text, within?)        traps when cond is false
               | Print(text)                                      shows text to the user
               | Call(function, args) -> outs
               | If(cond, then, orelse) -> outs
@@ -75,7 +75,7 @@ class Const:
 Operand: TypeAlias = Var | Const
 Path: TypeAlias = tuple[Operand | str, ...]
 Text: TypeAlias = tuple[Operand | str, ...]
-"""What is shown to a person: strings, and scalars by their values."""
+"""What is shown to a person: strings, and scalars by their values (of an array its length)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,12 +218,14 @@ class Check(Node):
     """Leaves the program through the error channel when `cond` is false.
 
     The message is `message`, else `text` with the values at that moment, else that of the trap.
+    `within`: an array, and an index; it traps also if the host knows it to be beyond the end.
     """
 
     cond: Operand
     trap: Trap
     message: str = ""
     text: Text = ()
+    within: tuple[Var, Operand] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -332,9 +334,8 @@ class Argument:
     """One argument of a signature, with its surface type.
 
     `growable`: an InOut array that grows. `counts`: the size of the stack before it. `nodiff`: no
-    derivative is taken by it. `shape`: the sizes, by name or number, of an array of several
-    dimensions or of named size, whose type is an array of unknown length of its elements, row by
-    row. `hidden`: such a size, not written by callers in loma; these come last.
+    derivative is taken by it. `shape`: the sizes, by name or number, of an array of named size,
+    whose type is one of its elements, row by row. `hidden`: such a size; these come last.
     """
 
     name: str
@@ -371,11 +372,10 @@ class Signature:
 class Function:
     """A function: `params` follow `signature` by the rule in this module's docstring.
 
-    A function that is not `exported` (the halves of a split derivative) is called from loma code
-    only. The array parameters of a `distinct` one are different memory, without pointers inside.
-    `fast` names a distinct twin, which the door to the host calls when no written array argument
-    starts where another argument does. A `cold` one, which nobody asked for by name, is not worth
-    optimising. A `part` was cut out of a long function, for compilers to digest: never inlined.
+    What is not `exported` (the halves of a split derivative) is called from loma code only. The
+    array parameters of a `distinct` one are different memory, without pointers inside. `fast` names
+    a distinct twin, called where no written array argument starts where another argument does. A
+    `cold` one is not worth optimising. A `part` of a long function is never inlined.
     """
 
     name: str

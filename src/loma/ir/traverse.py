@@ -89,7 +89,7 @@ def operands(op: Op) -> tuple[Operand, ...]:  # noqa: C901 - one dispatch
         case Pop(tape):
             return (tape,)
         case Check():
-            return (op.cond, *indices(op.text))
+            return (op.cond, *indices(op.text), *(op.within or ()))
         case Print(text):
             return indices(text)
         case If(cond):
@@ -237,6 +237,9 @@ def reread(op: Op, f: Callable[[Operand], Operand]) -> Op:  # noqa: C901 - one d
     def path(p: Path) -> Path:
         return tuple(x if isinstance(x, str) else f(x) for x in p)
 
+    def pair(p: tuple[Var, Operand] | None) -> tuple[Var, Operand] | None:
+        return None if p is None else (root_of(p[0], f), f(p[1]))
+
     match op:
         case Apply(prim, args, out):
             return Apply(prim, tuple(map(f, args)), out, span=op.span)
@@ -257,7 +260,7 @@ def reread(op: Op, f: Callable[[Operand], Operand]) -> Op:  # noqa: C901 - one d
         case Pop():
             return replace(op, tape=root_of(op.tape, f))
         case Check():
-            return replace(op, cond=f(op.cond), text=path(op.text))
+            return replace(op, cond=f(op.cond), text=path(op.text), within=pair(op.within))
         case Print():
             return replace(op, text=path(op.text))
         case If():

@@ -102,6 +102,9 @@ class Uses:
         match op:
             case View() | Window() | LoadRef() if op.out in self.views:
                 return
+            case Check(within=within) if within is not None:  # a host's business
+                self.dead.add(op)
+                return
             case Apply() | Load() | LoadRef() if not self.used(op.out):
                 self.dead.add(op)
                 return

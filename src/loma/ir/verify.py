@@ -215,8 +215,7 @@ class Verifier:
             case core.Push() | core.Pop():
                 self._tape(op)
             case core.Check():
-                self.need(self.value(op.cond) is BOOL, "a Check needs a bool")
-                list(map(self.value, indices(op.text)))
+                self._check(op)
             case core.Print():
                 list(map(self.value, indices(op.text)))
             case core.Call():
@@ -251,6 +250,16 @@ class Verifier:
                 self.need(out is BOOL, f"{name} gives a bool, not {out}")
             case Result.GIVEN:
                 self.need(isinstance(out, Scalar), f"{name} gives a scalar")
+
+    def _check(self, op: core.Check) -> None:
+        self.need(self.value(op.cond) is BOOL, "a Check needs a bool")
+        shown = indices(op.text)
+        if op.within is not None:
+            array, index = op.within
+            self.need(isinstance(self.root(array).content, ArrayType), "an index into an array")
+            self.need(self.value(index).is_int, "an index is not an int")
+            shown = tuple(x for x in shown if x is not array)
+        list(map(self.value, shown))
 
     def _store(self, op: core.Store | core.Accum) -> None:
         held, given = self.scalar(op.root, op.path), self.value(op.value)

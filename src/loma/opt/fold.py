@@ -83,7 +83,7 @@ class _Fold(Rewriter):
         self.emit(op)
 
     def check(self, op: Check) -> None:
-        if isinstance(op.cond, Const) and op.cond.value:
+        if isinstance(op.cond, Const) and op.cond.value and op.within is None:
             return
         self.emit(op)
         if isinstance(op.cond, Var):

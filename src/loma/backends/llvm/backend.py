@@ -41,7 +41,7 @@ def compile_object(module: Module, options: Options) -> bytes:
 
 def _bundle(emitted: Emitted) -> loaded.Bundle:
     code = machine.compile_text(emitted.text)
-    return loaded.Bundle(emitted.entries, emitted.sites, code, emitted.prints)
+    return loaded.Bundle(emitted.entries, emitted.sites, code, emitted.prints, emitted.extents)
 
 
 def load_object(data: bytes) -> loaded.Jitted:

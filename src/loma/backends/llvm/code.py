@@ -113,6 +113,7 @@ class Code:
         self.lines: list[str] = []
         self.traps: dict[int, None] = {}
         self.names: dict[Var, str] = {}
+        self.counts: dict[Var, str] = {}
         self.label = "entry"
         self.group = ""
         self.loops = 0

@@ -6,7 +6,8 @@ import ctypes
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -21,7 +22,7 @@ from loma.ir.nodes import Trap
 if TYPE_CHECKING:
     import llvmlite.binding as binding
 
-MAGIC: Final = b"loma-llvm-2\n"
+MAGIC: Final = b"loma-llvm-3\n"
 MESSAGE: Final = 64
 
 
@@ -33,11 +34,13 @@ class Bundle:
     sites: tuple[Site, ...]
     object: bytes
     prints: bool = False
+    extents: bool = False
 
     def to_bytes(self) -> bytes:
         """All of it as bytes."""
         sites = [(s.trap.name, s.file, s.line, s.message) for s in self.sites]
-        table = {"entries": self.entries, "sites": sites, "prints": self.prints}
+        table = {"entries": self.entries, "sites": sites, "prints": self.prints,
+                 "extents": self.extents}
         head = json.dumps(table).encode()
         return MAGIC + len(head).to_bytes(8, "little") + head + self.object
 
@@ -51,7 +54,8 @@ class Bundle:
         head = json.loads(data[start:start + size])
         sites = tuple(
             Site(Trap[t], file, line, message) for t, file, line, message in head["sites"])
-        return Bundle(head["entries"], sites, data[start + size:], head["prints"])
+        return Bundle(head["entries"], sites, data[start + size:], head["prints"],
+                      head["extents"])
 
 
 class _Record(ctypes.Structure):
@@ -85,11 +89,18 @@ def stack_key() -> int:
     return _new_key()
 
 
-def _new_key() -> int:
-    """A pthread key for memory that is freed when its thread ends."""
+@cache
+def extents_key() -> int:
+    """The pthread key of the table that tells the lengths of arrays."""
+    return _new_key(owned=False)
+
+
+def _new_key(owned: bool = True) -> int:
+    """A pthread key, for memory that is freed when its thread ends if it is `owned`."""
     key = ctypes.c_uint32()
     libc = ctypes.CDLL(None)
-    if libc.pthread_key_create(ctypes.byref(key), ctypes.cast(libc.free, ctypes.c_void_p)) != 0:
+    freed = ctypes.cast(libc.free, ctypes.c_void_p) if owned else None
+    if libc.pthread_key_create(ctypes.byref(key), freed) != 0:
         raise OSError("pthread_key_create failed")
     return key.value
 
@@ -114,6 +125,20 @@ def _told(record: _Record) -> str:
     text = ctypes.string_at(at).decode("utf-8", "replace")
     ctypes.c_char.from_address(at).value = b"\0"
     return text
+
+
+@contextmanager
+def knowing(spans: Iterable[tuple[int, int]]) -> Iterator[None]:
+    """Within the block, debug code that this thread calls knows these stretches of memory."""
+    listed = sorted(set(spans))
+    words = [len(listed), *(x for span in listed for x in span)]
+    table = (ctypes.c_uint64 * len(words))(*words)
+    libc, key = ctypes.CDLL(None), ctypes.c_uint32(extents_key())
+    libc.pthread_setspecific(key, ctypes.byref(table))
+    try:
+        yield
+    finally:
+        libc.pthread_setspecific(key, None)
 
 
 def default_limit() -> int:
@@ -189,6 +214,8 @@ def load(bundle: Bundle) -> Jitted:
         library.export_symbol("loma_state")
     if bundle.prints:
         library.export_symbol("loma_printer")
+    if bundle.extents:
+        library.export_symbol("loma_extents")
     tracker = library.link(jit, "loma")
     owner = tracker["loma_state"] if traps else 0
     if owner:
@@ -197,6 +224,8 @@ def load(bundle: Bundle) -> Jitted:
         state.stack, state.stack_key = stack_bytes(), stack_key()
         state.main = threading.main_thread().ident or 0
         state.ready = 1
+    if bundle.extents:
+        ctypes.c_int32.from_address(tracker["loma_extents"]).value = extents_key()
     addresses = {name: tracker[entry(name)] for name in bundle.entries}
     printer = tracker["loma_printer"] if bundle.prints else 0
     return Jitted(bundle, addresses, owner, printer, (jit, tracker))

@@ -225,6 +225,7 @@ def alloc(code: Code, op: Alloc) -> None:
             code.line(f"call void @llvm.memset.p0.i64({where}, i8 0, i64 {size}, i1 false)")
         case Place.HEAP:
             count, size = _count(code, op)
+            code.counts[op.out] = count
             name = code.value(
                 f"call ptr @loma_array(ptr %ctx, i64 {count}, i64 {size}, i32 {site(op.span)})")
         case Place.GROWABLE:

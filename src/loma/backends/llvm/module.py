@@ -23,6 +23,7 @@ LARGE: Final = 50_000
 # LLVM's time grows with the square of a function's length: from here on it is translated as it is.
 HUGE: Final = 500_000
 SKIPPED: Final = "optnone noinline"
+EXTENT: Final = "@loma_extent("
 GROUPS: Final = {1: "nounwind", 2: "noinline"}
 
 
@@ -31,13 +32,15 @@ class Emitted:
     """LLVM text, and what a host must know of it.
 
     `entries`: for each callable function whether it may trap. `sites`: the meaning of the numbers
-    in the error channel. `prints`: whether anything is shown as text.
+    in the error channel. `prints`: whether anything is shown as text. `extents`: whether
+    it asks for the lengths of the host's arrays.
     """
 
     text: str
     entries: dict[str, bool]
     sites: tuple[Site, ...]
     prints: bool = False
+    extents: bool = False
 
 
 def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emitted:
@@ -53,6 +56,7 @@ def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emi
     for f in callable_:
         bodies += _Entry(unit, f, convention).lines()
     prints = any("@loma_put_" in line for line in bodies)
+    extents = any(EXTENT in line for line in bodies)
     head = [f'target triple = "{triple}"', runtime.ALWAYS]
     head += _runtime(effects, "\n".join(bodies), triple, prints)
     head += [*layout.definitions(), *sorted(unit.intrinsics)]
@@ -63,13 +67,13 @@ def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emi
     attributes = [
         f"attributes #{n} = {{ {SKIPPED if large else kept} }}" for n, kept in GROUPS.items()]
     text = "\n".join([*head, *bodies, *attributes, METADATA, *unit.metadata, ""])
-    return Emitted(text, entries, tuple(unit.sites.all), prints)
+    return Emitted(text, entries, tuple(unit.sites.all), prints, extents)
 
 
 def _runtime(effects: Effects, used: str, triple: str, prints: bool) -> Iterator[str]:
     """The parts of the runtime that the bodies use."""
     if effects.context:
-        yield runtime.text("@loma_tape" in used, "@loma_grow" in used)
+        yield runtime.text("@loma_tape" in used, "@loma_grow" in used, EXTENT in used)
     if prints:
         yield runtime_print.text(bool(effects.context))
     if effects.watched:

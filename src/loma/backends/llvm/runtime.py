@@ -15,6 +15,8 @@ happened is left in a record of the calling thread.
     state    ready, pthread key of the record, limit in bytes, bytes of own stacks, their pthread
              key, the thread in which Ctrl-C stops programs: set by who loads the object, or at
              the first call
+    extents  (debug mode) a count, then for each array of the call where it begins and where it
+             ends, in order; a pthread key leads to it
 """
 
 from __future__ import annotations
@@ -330,10 +332,65 @@ define internal void @loma_grow(
 }
 """
 
+EXTENTS: Final = """
+@loma_extents = global i32 -1
+
+define internal i64 @loma_extent(ptr %array, i64 %size) nounwind #2 {
+  %p = ptrtoint ptr %array to i64
+  %null = icmp eq i64 %p, 0
+  br i1 %null, label %empty, label %ask
+empty:
+  ret i64 0
+ask:
+  %key = load i32, ptr @loma_extents
+  %told = icmp sge i32 %key, 0
+  br i1 %told, label %look, label %unknown
+look:
+  %table = call ptr @pthread_getspecific(i32 %key)
+  %none = icmp eq ptr %table, null
+  br i1 %none, label %unknown, label %count
+count:
+  %n = load i64, ptr %table
+  br label %loop
+loop:
+  %low = phi i64 [ 0, %count ], [ %low1, %half ]
+  %high = phi i64 [ %n, %count ], [ %high1, %half ]
+  %more = icmp ult i64 %low, %high
+  br i1 %more, label %half, label %found
+half:
+  %sum = add i64 %low, %high
+  %mid = lshr i64 %sum, 1
+  %next = add i64 %mid, 1
+  %beginp = getelementptr { i64, [0 x [2 x i64]] }, ptr %table, i32 0, i32 1, i64 %mid, i32 0
+  %begin = load i64, ptr %beginp
+  %before = icmp ule i64 %begin, %p
+  %low1 = select i1 %before, i64 %next, i64 %low
+  %high1 = select i1 %before, i64 %high, i64 %mid
+  br label %loop
+found:
+  %first = icmp eq i64 %low, 0
+  br i1 %first, label %unknown, label %last
+last:
+  %at = sub i64 %low, 1
+  %endp = getelementptr { i64, [0 x [2 x i64]] }, ptr %table, i32 0, i32 1, i64 %at, i32 1
+  %end = load i64, ptr %endp
+  %inside = icmp ule i64 %p, %end
+  br i1 %inside, label %tell, label %unknown
+tell:
+  %bytes = sub i64 %end, %p
+  %length = udiv i64 %bytes, %size
+  ret i64 %length
+unknown:
+  ret i64 -1
+}
+"""
+
 ALWAYS: Final = "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)\n"
 
 
-def text(tapes: bool, growable: bool) -> str:
-    """The runtime for a module that can trap: with tapes and growable arrays if it has them."""
+def text(tapes: bool, growable: bool, extents: bool) -> str:
+    """The runtime for a module that can trap: with tapes, growable arrays, lengths from the host
+    if it has them."""
     parts = [TYPES, DECLARATIONS, BLOCKS, THREADS]
-    return "".join(parts + ([TAPES] if tapes else []) + ([GROWABLE] if growable else []))
+    asked = ((TAPES, tapes), (GROWABLE, growable), (EXTENTS, extents))
+    return "".join([*parts, *(part for part, wanted in asked if wanted)])

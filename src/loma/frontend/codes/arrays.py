@@ -102,7 +102,7 @@ def size_unknown(
     return finding("E0906", f"the operand does not tell the size `{size}` of `{argument}` in "
                    f"`{function}`", span,
                    help="give the array a size where it is declared, or pass a slice, `x[0:k]`",
-                   kind=CallTypeMismatch, payload={"expr": expr})
+                   kind=CallTypeMismatch, payload={"expr": expr, "untold": (function, size)})
 
 
 def shape_mismatch(

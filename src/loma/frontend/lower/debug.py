@@ -16,10 +16,10 @@ from loma.ir.prims import math as M
 from loma.ir.prims import rounding as R
 from loma.ir.prims.record import Prim
 from loma.ir.shown import merged
-from loma.ir.types import F64, I32, Scalar
+from loma.ir.types import BOOL, F64, I32, ArrayType, Ref, Scalar
 
 if TYPE_CHECKING:
-    from loma.frontend.lower.expr import Expressions
+    from loma.frontend.lower.expr import Expressions, Place
 
 Rule = Callable[[Builder, tuple[Operand, ...]], Operand]
 MOST: Final = 8
@@ -95,8 +95,8 @@ def conversion(to: Expressions, e: Convert, value: Operand) -> None:
            (text, *_with(to, e, [(e.value, value)])))
 
 
-def index(to: Expressions, e: Index, at: Operand, length: Operand | None) -> None:
-    """Checks that indices are inside their array, as far as its sizes are known."""
+def index(to: Expressions, e: Index, place: Place, at: Operand, length: Operand | None) -> None:
+    """Checks that indices are inside their array, as far as its sizes are known, or told."""
     if len(e.at) > 1:
         dimensions(to, e)
     elif length is not None:
@@ -105,6 +105,43 @@ def index(to: Expressions, e: Index, at: Operand, length: Operand | None) -> Non
         _inside(to, e, (e.index, at), to.value(e.at[0][1]), "an array")
     else:
         dimensions(to, e)
+        if not _has_shape(e.base):
+            _told(to, e, place, at)
+
+
+def _told(to: Expressions, e: Index, place: Place, at: Operand) -> None:
+    """Checks an index into an array whose length only the host knows, if anyone."""
+    names = [] if isinstance(e.index, Name) else _with(to, e.index, [])
+    said = f": {expr_text(e)}"
+    above = to.b.apply(A.GE, at, const(0, type_of(at)))
+    _check(to, above, Trap.INDEX, ("index ", at, " is below zero", said, *names))
+    _beyond(to, place, at, ("index ", at), (said, *names))
+
+
+def part(to: Expressions, e: View, place: Place, start: Operand) -> None:
+    """Checks that a part of an array ends inside it, where only the host knows its length."""
+    if _has_shape(e.base):
+        return
+    first, flat = e.shape[0], isinstance(e.base.type, ArrayType) and (
+        e.base.type.element == e.type.element)
+    last = to.b.sub(start, const(1, type_of(start)))
+    if first is not None and flat and len(e.shape) == 1:
+        last = to.b.add(last, to.b.cast(to.value(first), type_of(start)))
+    _beyond(to, place, last, ("index ", last), (f": {expr_text(e)}", *_with(to, e.start, [])))
+
+
+def _has_shape(e: Expr) -> bool:
+    return isinstance(e, Name) and bool(e.symbol.shape)
+
+
+def _beyond(to: Expressions, place: Place, at: Operand, before: Text, after: Text) -> None:
+    """Checks that an index is below the end of an array of unknown length."""
+    root, path = place
+    if path or isinstance(root.type, Ref) and root.type.growable:
+        return
+    shown: Text = (*before, " is outside an array of length ", root, *after)
+    to.b.emit(Check(
+        const(True, BOOL), Trap.INDEX, text=merged(shown), within=(root, at), span=to.b.span))
 
 
 def dimensions(to: Expressions, e: Index | View) -> None:

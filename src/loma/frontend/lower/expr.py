@@ -223,7 +223,7 @@ class Expressions:
                     self.b.span = step.span
                     length = self.length(root, path, content)
                     if self.debug:
-                        lower_debug.index(self, step, index, length)
+                        lower_debug.index(self, step, (root, path), index, length)
                     self.check_index(index, length)
                     path = (*path, index)
                 case Member():

@@ -32,6 +32,8 @@ class Views(Expressions):
             root, path = self.b.load_ref(root, path), ()
         start, depth = self.value(e.start), levels(base.element, e.type.element)
         self.b.span = e.span
+        if self.debug and self.length(root, path, base) is None:
+            lower_debug.part(self, e, (root, path), start)
         fits = base.size is None or e.type.size in (None, base.size)
         if depth == 0 and fits and isinstance(start, Const) and start.value == 0:
             return self.b.view(root, path)
