@@ -69,7 +69,16 @@ WRONG: dict[str, tuple[Call, type[Exception], str]] = {
     "gradient: missing": (lambda: loma.grad(energy)(X), TypeError, "missing argument `k`"),
     "value and gradient: size": (lambda: loma.value_and_grad(energy)(X, K[:2]), ValueError,
                                  "`k` must have length 3"),
-    "pullback: size": (lambda: loma.vjp(matvec, A, X)[1](np.ones(3)), ValueError, "length 2"),
+    "pullback: size": (lambda: loma.vjp(matvec, A, X)[1](np.ones(3)), ValueError,
+                       r"the adjoint of `y` must have the shape \(2,\), not \(3,\)"),
+    "pullback of a kernel: size": (lambda: loma.vjp(scaled, 2.0, X)[1](np.ones(4)), ValueError,
+                                   r"the adjoint of `y` must have the shape \(3,\)"),
+    "threads: input": (lambda: scaled[4](2.0, X), ValueError,
+                       "`x` must have at least length 4, one for each thread, not 3"),
+    "threads: output": (lambda: scaled[3](2.0, X, y=np.zeros(2)), ValueError,
+                        "`y` must have at least length 3, one for each thread, not 2"),
+    "threads: tangents": (lambda: loma.jvp(scaled[4], (2.0, X), (1.0, X)), ValueError,
+                          "`x` must have at least length 4"),
     "pullback: missing": (lambda: loma.vjp(matvec, A, X)[1](), TypeError, "missing adjoint"),
     "pullback: read-only is fine": (lambda: loma.vjp(smooth, FROZEN, 0.5)[1](K[:2]), ValueError,
                                     "must have"),
@@ -90,6 +99,10 @@ def warm() -> None:
         matvec(A, X, np.zeros(2))
         energy(X, K)
         scaled(2.0, X, np.zeros(3))
+        scaled[2](2.0, X)
+        scaled[2](2.0, X, y=np.zeros(2))
+        loma.vjp(scaled, 2.0, X)[1](X)
+        loma.jvp(scaled[2], (2.0, X), (1.0, X))
         counted(np.arange(3, dtype=np.int32), 1.0)
         smooth(np.ones(3), 0.5)
         loma.value_and_grad(energy)(X, K)

@@ -53,9 +53,24 @@ CALLS: list[tuple[str, type[Exception], str]] = [
      "2.0; convert it with `int(...)`"),
     ("f(1.0, 2**31)", ValueError,
      "`f`: argument `n` must be an `int`, and 2147483648 does not fit into one"),
+    ("f(10**400, 2)", ValueError, "`f`: argument `a` is too large for a float"),
+    ("f(np.float16(1), 2)", TypeError, "`f`: argument `a` must be a number of type `float`, not "
+     "the float16 1.0; convert it with `float(...)`"),
+    ("k(1.0, X.astype(np.float16))", TypeError, "`k`: argument `x` must be a 1-D float64 array, "
+     "not a float16 array of shape (4,); convert it with `.astype(np.float64)`"),
+    ("k(1.0, np.ma.array(X, mask=X > 2))", TypeError, "`k`: argument `x` must be a 1-D float64 "
+     "array, not a masked array; `.filled(...)` gives one without a mask"),
+    ("k(1.0, [[1.0], [2.0, 3.0]])", TypeError, "`k`: argument `x` must be a 1-D float64 array, "
+     "and the rows of the list differ in length"),
+    ("k(1.0, X[0])", TypeError, "`k`: argument `x` must be a 1-D float64 array, not a float64 "
+     "array of shape ()"),
+    ("f.map(np.arange(3), 2)", TypeError, "`f.map`: argument `a` must be a 1-D float64 array, not "
+     "an int64 array of shape (3,); convert it with `.astype(np.float64)`"),
     ("f(1j, 2)", TypeError,
      "`f`: argument `a` must be a number of type `float`, not a `complex`"),
     ("f[3](1.0, 2)", TypeError, "`f` is no kernel: it has no number of threads"),
+    ("k[-1](1.0, X)", ValueError,
+     "`k[n]`: the number of threads must be between 0 and 2147483647, not -1"),
     ("k['n'](1.0, X)", TypeError, "`k[n]`: the number of threads must be an int, not 'n'"),
     ("k(1.0, X.astype(int))", TypeError, "`k`: argument `x` must be a 1-D float64 array, not an "
      "int64 array of shape (4,); convert it with `.astype(np.float64)`"),
@@ -82,6 +97,13 @@ CALLS: list[tuple[str, type[Exception], str]] = [
      "`f`; choose among `a`"),
     ("loma.grad(f, wrt='b')(1.0, 2)", TypeError, "`wrt` names `b`, which is no argument of "
      "`f`; choose among `a`"),
+    ("loma.grad(f, wrt=0)(1.0, 2)", TypeError,
+     "`wrt` must be the name of an argument or a tuple of names, not 0"),
+    ("loma.hessian(f, wrt=0)(1.0, 2)", TypeError,
+     "`wrt` must be the name of an argument or a tuple of names, not 0"),
+    ("loma.jvp(k, (1.0, X), (1.0, X.astype(np.float32)))", TypeError, "`k`: the tangent of `x` "
+     "must be a float64 array, not a float32 array of shape (4,); convert it with "
+     "`.astype(np.float64)`"),
     ("loma.jvp(f, (1.0, 2), (1.0,))", TypeError,
      "`f`: 2 primals need as many tangents, and 1 is given"),
     ("loma.jvp(k, (1.0, X), (1.0, X[1:]))", ValueError,
@@ -154,6 +176,14 @@ def test_errors_come_at_decoration() -> None:
             return x[z]
 
     assert shown(caught)[0].startswith("x")
+
+
+def test_an_array_from_outside_is_refused() -> None:
+    table = np.arange(3.0)
+    with pytest.raises(loma.UserError, match="`table` is a `ndarray`, which is no constant"):
+        @loma.function
+        def entry(i: In[int]) -> float:
+            return table[i]
 
 
 def test_what_a_function_may_not_name() -> None:

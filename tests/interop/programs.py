@@ -194,6 +194,20 @@ def columns(p: In[Array[Array[float, 3]]], y: Out[Array[float]]):
     y[i] = p[i][0] * p[i][1] + exp(p[i][2])
 
 
+@loma.function
+def ramp(n: In[int], a: In[float], y: Out[Array[float, "n"]]):
+    for i in range(n):
+        y[i] = a * i
+
+
+@loma.function
+def steps(n: In[int], x: In[float]) -> float:
+    y: float = x
+    for i in range(n):
+        y = sin(y)
+    return y
+
+
 @loma.kernel
 def masked(x: In[Array[float]], keep: In[Array[bool]], y: Out[Array[float]]):
     i: int = thread_id()

@@ -149,11 +149,25 @@ def test_a_static_int_tells_a_length() -> None:
     with pytest.raises(loma.ArgumentTypeError, match="`n` tells the length of an array"):
         jax.jit(programs.dot)(x, x, 4)
     assert jax.jit(programs.dot, static_argnums=2)(x, x, 4) == 4.0
+    assert jax.jit(programs.dot, static_argnames="n")(x, x, 4) == 4.0
+    for n in range(4):
+        many = jax.vmap(lambda a, n=n: programs.ramp(n, a))(jnp.ones(2))
+        assert many.tolist() == [list(range(n))] * 2
+        assert jax.grad(lambda a, n=n: programs.ramp(n, a).sum())(2.0) == n * (n - 1) / 2
+
+
+def test_a_number_of_python_is_weak_under_jit_too() -> None:
+    x = jnp.arange(3.0, dtype=jnp.float32)
+    assert jax.jit(programs.waves)(2, x).dtype == jnp.float32
+    assert jax.jit(programs.waves)(2.0, x.astype(jnp.float64)).dtype == jnp.float64
+    assert jax.jit(programs.steps)(2, 1.0) == programs.steps(2, 1.0)
+    with pytest.raises(loma.ArgumentTypeError, match="`n` must be a number or an int32 array"):
+        jax.jit(programs.steps)(2.0, 1.0)
 
 
 ERRORS = (
     (lambda: programs.waves(1.0, jnp.zeros(3, jnp.int32)),
-     "`waves`: argument `x` must be a float64 array of shape .n,., not a int32 array"),
+     "`waves`: argument `x` must be a float64 array of shape .n,., not an int32 array"),
     (lambda: programs.waves(1.0, jnp.zeros((3, 2), jnp.float32)),
      "argument `x` must be a float32 array of shape .n,., not a float32 array of shape .3, 2."),
     (lambda: programs.waves(jnp.zeros((), jnp.float64), jnp.zeros(3, jnp.float32)),

@@ -13,6 +13,7 @@ from interop.programs import CASES, SIMPLE, Case
 
 import loma
 from loma import Array, In, Out, f32, f64, float2int, thread_id
+from loma.backends.llvm import tensor_call
 
 IDS = [c.name for c in CASES]
 
@@ -160,7 +161,7 @@ def test_any_layout_of_memory_is_right(round: int) -> None:
 
 ERRORS = (
     (lambda: programs.waves(1.0, torch.zeros(3, dtype=torch.int64)),
-     "`waves`: argument `x` must be a float64 tensor of shape .n,., not a int64 tensor"),
+     "`waves`: argument `x` must be a float64 tensor of shape .n,., not an int64 tensor"),
     (lambda: programs.waves(1.0, torch.zeros(3, 2)),
      "argument `x` must be a float32 tensor of shape .n,., not a float32 tensor of shape .3, 2."),
     (lambda: programs.waves(torch.zeros(3), torch.zeros(3)),
@@ -170,7 +171,12 @@ ERRORS = (
     (lambda: programs.moved(torch.zeros(3), torch.zeros(4), 1.0),
      "argument `v` must have length 3, as argument `x` has, not 4"),
     (lambda: programs.dot(torch.zeros(3), torch.zeros(3), 5),
-     "argument `x` must be a float32 tensor of shape .5,., not a float32 tensor of shape .3,."),
+     "argument `x` must have length 5, as argument `n` has, not 3"),
+    (lambda: programs.ramp(-1, torch.ones(())), "`n` tells the length of an array, and is -1"),
+    (lambda: torch.func.vmap(lambda n: programs.ramp(n, torch.ones(())))(
+        torch.ones(2, dtype=torch.int32)), "`n` tells the length of an array, which `vmap`"),
+    (lambda: programs.waves[5](1.0, torch.zeros(3)), "`x` must have at least length 5, one for"),
+    (lambda: programs.waves(1.0, torch.zeros(3, dtype=torch.float16)), "not a float16 tensor"),
     (lambda: programs.columns(torch.zeros(3, 4)),
      "argument `p` must be a float32 tensor of shape .n, 3., not a float32 tensor"),
     (lambda: programs.waves(1.0, torch.zeros(3, device="meta")),
@@ -213,6 +219,24 @@ def test_a_trap_is_an_error_with_the_line() -> None:
         with pytest.raises(loma.RunError) as e:
             endless(torch.tensor(1.0))
         assert e.value.file == __file__
+
+
+def test_a_number_that_tells_a_length_costs_no_compilation(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    def compiled(call: Any) -> bytes:
+        made.append(call)
+        return tensor_call.compile_tensor_call(call)
+
+    monkeypatch.setattr("loma.host.interop.tensor_call.compile_tensor_call", compiled)
+    for n in range(5):
+        x = torch.tensor(2.0, requires_grad=True)
+        y = programs.ramp(n, x)
+        assert y.tolist() == [2.0 * i for i in range(n)]
+        y.sum().backward()
+        assert x.grad == n * (n - 1) / 2
+    assert len(made) == 2
 
 
 @loma.function

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from loma.host.refusals import ArgumentTypeError
+from loma.host.refusals import ArgumentTypeError, ArgumentValueError
 from loma.host.values import Value
 from loma.ir.nodes import Argument, Direction
 from loma.ir.types import Scalar
 
 Given: TypeAlias = dict[str, Value]
+MOST_THREADS: Final = (1 << 31) - 1
 FLOATS: Final = {np.dtype(np.float32): Scalar.F32, np.dtype(np.float64): Scalar.F64}
 
 
@@ -44,6 +46,20 @@ def given(
         shown = ", ".join(f"`{n}`" for n in missing)
         raise ArgumentTypeError(
             f"`{name}`: missing {'argument' if len(missing) == 1 else 'arguments'} {shown}")
+    return found
+
+
+def thread_number(name: str, threads: object) -> int:
+    """The number of threads that `name[threads]` tells."""
+    try:
+        found = operator.index(threads)  # type: ignore[arg-type]
+    except TypeError:
+        raise ArgumentTypeError(
+            f"`{name}[n]`: the number of threads must be an int, not {threads!r}") from None
+    if not 0 <= found <= MOST_THREADS:
+        raise ArgumentValueError(
+            f"`{name}[n]`: the number of threads must be between 0 and {MOST_THREADS}, "
+            f"not {found}")
     return found
 
 

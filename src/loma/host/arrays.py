@@ -20,9 +20,11 @@ from loma.host.values import (
     Value,
     described,
     fields_text,
+    masked,
     named_tuple,
     number_of,
     same_fields,
+    truths,
 )
 from loma.ir.types import (
     ArrayType,
@@ -40,6 +42,7 @@ SCALARS: Final[dict[Scalar, np.dtype[Any]]] = {
     Scalar.I64: np.dtype(np.int64), Scalar.F32: np.dtype(np.float32),
     Scalar.F64: np.dtype(np.float64)}
 POINTER: Final = np.dtype(np.uintp)
+OTHER_FLOATS: Final = (np.float16, np.longdouble)
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,8 @@ class Converter:
         if isinstance(x, np.ndarray) and x.ndim == 0:
             x = x[()]
         if t.is_float:
-            if isinstance(x, Real | np.floating):
-                return float(x)
+            if isinstance(x, Real | np.floating) and not isinstance(x, OTHER_FLOATS):
+                return self._real(x, where)
         elif t is Scalar.BOOL:
             if isinstance(x, bool | np.bool_):
                 return bool(x)
@@ -111,7 +114,14 @@ class Converter:
                 f"{self._at(where)} must be an `{self.text(t)}`, and {x} does not fit into one")
         raise ArgumentTypeError(
             f"{self._at(where)} must be a number of type `{self.text(t)}`, not {described(x)}",
-            "convert it with `int(...)`" if t.is_int and isinstance(x, Real) else "")
+            f"convert it with `{'float' if t.is_float else 'int'}(...)`"
+            if isinstance(x, Real | np.floating) and t is not Scalar.BOOL else "")
+
+    def _real(self, x: Value, where: str) -> float:
+        try:
+            return float(x)
+        except OverflowError:
+            raise ArgumentValueError(f"{self._at(where)} is too large for a float") from None
 
     def record(self, x: Value, t: StructType, where: str) -> tuple[np.ndarray[Any, Any], Child]:
         """A struct as memory, and the arrays that it points to."""
@@ -126,6 +136,11 @@ class Converter:
         if not isinstance(x, np.ndarray):
             x = self._array(x, t, where, writes)
         base, inner = (dtype.base, dtype.shape) if dtype.shape else (dtype, ())
+        if x.dtype == np.bool_ and truths(t):
+            self._check_array(x, t, x.dtype, inner, where)
+            if writes and not x.flags.writeable:
+                self._check_writable(x, True, where)
+            return Block(x, x.astype(base, order="C"), settles=writes)
         self._check_array(x, t, base, inner, where)
         fits = x.flags.c_contiguous and x.flags.aligned and x.dtype == base
         if writes:
@@ -155,8 +170,10 @@ class Converter:
         try:
             found = np.asarray(x)
         except ValueError:
-            found = np.empty(0, object)
-        number = "biuf" if base.kind == "f" else "biu"
+            raise ArgumentTypeError(
+                f"{self._at(where)} must be {self.wanted(t, where)}, and the rows of the list "
+                "differ in length") from None
+        number = "biuf" if base.kind == "f" else "b" if truths(t) else "biu"
         if found.size and (found.dtype.kind not in number):
             raise ArgumentTypeError(
                 f"{self._at(where)} must be {self.wanted(t)}, not {described(x)}")
@@ -171,10 +188,15 @@ class Converter:
         self, x: np.ndarray[Any, Any], t: ArrayType, base: np.dtype[Any],
         inner: tuple[int, ...], where: str,
     ) -> None:
+        if masked(x):
+            raise ArgumentTypeError(
+                f"{self._at(where)} must be {self.wanted(t)}, not a masked array",
+                "`.filled(...)` gives one without a mask")
         if not same_fields(x.dtype, base):
             help = ""
             if x.dtype.kind in "biuf" and base.kind in "biuf":
-                help = f"convert it with `.astype(np.{base.name})`"
+                name = "bool" if truths(t) else f"np.{base.name}"
+                help = f"convert it with `.astype({name})`"
             raise ArgumentTypeError(
                 f"{self._at(where)} must be {self.wanted(t)}, not {described(x)}", help)
         sizes = (*self.shapes.get(where, (t.size,)), *inner)
@@ -279,7 +301,7 @@ class Converter:
             case ArrayType(_, None):
                 return child.value if isinstance(child, Block) else None
             case ArrayType(element) if self.flat(element):
-                return np.array(memory[key])
+                return np.array(memory[key], np.bool_ if truths(t) else None)
             case ArrayType():
                 return child.value if isinstance(child, Block) else None
             case TapeType():
@@ -345,7 +367,8 @@ class Converter:
                 outer = shape if size is None else (size,)
                 if outer is not None and self.flat(element):
                     dtype = self.dtype(element)
-                    return np.zeros((*outer, *dtype.shape), dtype.base)
+                    base = np.dtype(np.bool_) if truths(element) else dtype.base
+                    return np.zeros((*outer, *dtype.shape), base)
             case TapeType():
                 pass
             case _:
@@ -366,6 +389,7 @@ class Converter:
         outer = self.shapes.get(where, ("n" if t.size is None else t.size,))
         shape = (*map(str, outer), *map(str, dtype.shape))
         kind = dtype.base.name if dtype.base.names is None else fields_text(dtype.base)
+        kind = "bool" if truths(element) else kind
         if len(shape) == 1:
             length = "" if t.size is None else f" of length {t.size}"
             return f"a 1-D {kind} array{length}"

@@ -15,11 +15,15 @@ Child: TypeAlias = "Block | list[Child] | dict[str, Child] | None"  # arrays beh
 
 @dataclass(slots=True)
 class Block:
-    """The memory of one array: what the user gave or gets, the memory, what it points to."""
+    """The memory of one array: what the user gave or gets, the memory, what it points to.
+
+    `settles`: the memory is a copy, which goes back to the value after the call.
+    """
 
     value: Value
     memory: np.ndarray[Any, Any]
     children: list[Child] | None = None
+    settles: bool = False
 
     @property
     def address(self) -> int:
@@ -31,17 +35,30 @@ class Block:
         yield self.memory
         yield from reached(self.children)
 
+    def settle(self) -> None:
+        """Gives the user what the call has written."""
+        if self.settles:
+            self.value[...] = self.memory
+        for b in blocks(self.children):
+            b.settle()
+
+
+def blocks(child: Child | list[Child]) -> Iterator[Block]:
+    """The arrays behind pointers, not those behind these."""
+    match child:
+        case Block():
+            yield child
+        case list():
+            for c in child:
+                yield from blocks(c)
+        case dict():
+            for c in child.values():
+                yield from blocks(c)
+        case None:
+            pass
+
 
 def reached(child: Child | list[Child]) -> Iterator[np.ndarray[Any, Any]]:
     """The memory of all arrays behind pointers."""
-    match child:
-        case Block():
-            yield from child.all()
-        case list():
-            for c in child:
-                yield from reached(c)
-        case dict():
-            for c in child.values():
-                yield from reached(c)
-        case None:
-            pass
+    for b in blocks(child):
+        yield from b.all()

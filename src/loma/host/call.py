@@ -14,13 +14,13 @@ import numpy as np
 from loma.backends.llvm.loaded import knowing
 from loma.host.arguments import Given
 from loma.host.arrays import Converter
-from loma.host.blocks import Block, Child, reached
+from loma.host.blocks import Block, Child, blocks, reached
 from loma.host.description import Code, Description
 from loma.host.marshal import ctypes_structs, ctypes_type
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError
 from loma.host.shapes import Sizes
 from loma.host.stopped import raise_stopped
-from loma.host.values import Value, made_by, named_tuple, number_of
+from loma.host.values import Value, made_by, named_tuple, number_of, truths
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.types import ArrayType, Scalar, StructType, Type
 
@@ -96,6 +96,12 @@ class Instance:
     def traps(self) -> bool:
         """Whether a call may end in an error."""
         return self.code.loaded.may_trap(self.code.name)
+
+    @property
+    def has_truths(self) -> bool:
+        """Whether it takes arrays of bools: as NumPy has them, or as loma has."""
+        return any(isinstance(a.type, ArrayType) and truths(a.type)
+                   for a in self.description.signature.arguments)
 
     def call(self, values: Given, threads: int | None) -> Value:
         """Runs the function on checked arguments; gives what it computes."""
@@ -188,6 +194,9 @@ class Instance:
             out = self.function(*passed)
         if self.traps:
             self.raise_error()
+        for o in operands:
+            for b in blocks(o.block or o.child):
+                b.settle()
         match self.description.signature.result:
             case None:
                 return None
@@ -270,6 +279,9 @@ class Instance:
                 raise ArgumentValueError(
                     f"`{self.spoken}`: argument `{name}` must have length {count}, one for each "
                     f"thread, not {found}", f"write `{self.spoken}[n](...)`")
+        for name in facts.each if threads is not None else ():
+            if hasattr(values.get(name), "__len__"):
+                check_each(self.spoken, name, len(values[name]), threads)
         for name in outputs.intersection(facts.like):
             other, shape = values.get(facts.like[name]), values[name].shape
             if isinstance(other, np.ndarray) and other.ndim and other.shape != shape:
@@ -298,6 +310,14 @@ class Instance:
                         f"`{other.argument.name}`")
 
 
+def check_each(function: str, name: str, length: int, threads: int | None) -> None:
+    """Refuses an array that is shorter than the threads that all use their element of it."""
+    if threads is not None and length < threads:
+        raise ArgumentValueError(
+            f"`{function}`: argument `{name}` must have at least length {threads}, one for each "
+            f"thread, not {length}")
+
+
 def _spans(o: Operand) -> list[Span]:
     """The stretches of memory of an argument that the user may see: not those of a copy."""
     if o.block is None:
@@ -307,7 +327,7 @@ def _spans(o: Operand) -> list[Span]:
     else:
         memory = list(o.block.all())
         if o.block.memory is not o.block.value and o.block.children is None:
-            return []
+            memory = [o.block.value] if o.block.settles else []
         if o.block.children is not None:
             memory = memory[1:]
     return [_span(m) for m in memory if m.nbytes]

@@ -283,7 +283,7 @@ def _builtin(found: Obj, dotted: Dotted) -> str:
     """The name of a builtin of loma, or of one of Python and its `math` that loma knows."""
     if isinstance(found, names.Builtin):
         return found.__name__
-    if found in CALLABLES:
+    if any(found is c for c in CALLABLES):
         return "Callable"
     if getattr(math, dotted[-1], None) is found and dotted[-1] in FUNCTIONS:
         return dotted[-1]

@@ -5,27 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from loma.frontend import typed
 from loma.host.requests import nodes, request_of, signature_of
 from loma.ir.derived import Mode, reverse_signature
 from loma.ir.nodes import Direction, Signature
 
+BRANCHING: Final = (typed.If, typed.While, typed.For)
+CHOOSING: Final = (typed.Logical, typed.Conditional, typed.Reduce)
 Sizes: TypeAlias = Mapping[str, tuple[str | None, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`threads`: the arrays that a kernel indexes by plain `thread_id()`. `like`: for an Out
-    argument the argument that has its shape. `sizes`: named sizes of dimensions. `sums`: Out
-    arguments that are added to, never overwritten.
+    """`threads`: the arrays that a kernel indexes by plain `thread_id()`; `each`: those of them
+    of which every thread surely uses its element. `like`: for an Out argument the argument that
+    has its shape. `sizes`: named sizes of dimensions. `sums`: Out arguments that are added to,
+    never overwritten.
     """
 
     threads: tuple[str, ...] = ()
     like: Mapping[str, str] = field(default_factory=dict)
     sizes: Sizes = field(default_factory=dict)
     sums: tuple[str, ...] = ()
+    each: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The facts as JSON."""
@@ -35,14 +39,17 @@ class Facts:
     def from_json(data: dict[str, Any]) -> Facts:
         """The inverse of `to_json`."""
         sizes = {name: tuple(s) for name, s in data["sizes"].items()}
-        return Facts(tuple(data["threads"]), data["like"], sizes, tuple(data["sums"]))
+        return Facts(tuple(data["threads"]), data["like"], sizes, tuple(data["sums"]),
+                     tuple(data["each"]))
 
 
 def facts(program: typed.Module, name: str, sizes: Mapping[str, Sizes]) -> Facts:
     """The facts about a function or derivative; `sizes` are those of the written functions."""
     found = request_of(program, name)
     if isinstance(found, typed.Function):
-        return Facts(tuple(indexed(found)), {}, {**named(found.signature), **sizes.get(name, {})})
+        every = {**named(found.signature), **sizes.get(name, {})}
+        return Facts(tuple(indexed(found, found.body)), {}, every,
+                     each=tuple(indexed(found, _surely(found.body))))
     inner = facts(program, found.primal, sizes)
     match found.mode:
         case Mode.FORWARD:
@@ -85,16 +92,17 @@ def _reverse(inner: Facts, signature: Signature) -> Facts:
         {adjoint[n]: n for n in inputs},
         sizes,
         tuple(adjoint[n] for n in inputs),
+        tuple(both(inner.each)),
     )
 
 
-def indexed(f: typed.Function) -> list[str]:
-    """The arguments that a kernel indexes by its thread's number and nothing else."""
+def indexed(f: typed.Function, parts: tuple[typed.Stmt, ...]) -> list[str]:
+    """The arguments that parts of a kernel index by plain `thread_id()`."""
     if not f.signature.simd:
         return []
     plain = _thread_numbers(f)
     found: dict[str, None] = {}
-    for n in nodes(f.body):
+    for n in nodes(parts):
         match n:
             case typed.Index(typed.Name(base), index, _, at) | typed.View(
                 typed.Name(base), index, _, _, at
@@ -103,6 +111,18 @@ def indexed(f: typed.Function) -> list[str]:
             case _:
                 pass
     return list(found)
+
+
+def _surely(body: tuple[typed.Stmt, ...]) -> tuple[typed.Stmt, ...]:
+    """The statements that every thread runs, all of them."""
+    found: list[typed.Stmt] = []
+    for s in body:
+        parts = list(nodes(s))
+        if not isinstance(s, BRANCHING) and not any(isinstance(n, CHOOSING) for n in parts):
+            found.append(s)
+        if any(isinstance(n, typed.Return | typed.Assert) for n in parts):
+            break
+    return tuple(found)
 
 
 def _by_thread(

@@ -72,7 +72,8 @@ def shape_of(f: Instance, lead: bool = False) -> Shape | None:
     if signature.simd and threads not in told:
         return None
     limited = tuple(i for i, a in enumerate(signature.arguments) if a.shape)
-    makes = all(d in told for s in found for d in (s.dims or ()) if isinstance(d, Dim))
+    makes = all(d in told for s in found for d in (s.dims or ()) if isinstance(d, Dim)) and not any(
+        s.type is Scalar.BOOL and s.dims and s.direction is Direction.OUT for s in found)
     if any(s.hidden and s.tells not in told for s in found):
         return None
     return Shape(found, signature.result, f.traps, threads, lead, limited, makes)
@@ -95,7 +96,8 @@ def _slot(f: Instance, i: int, lengths: Lengths) -> Slot | None:
     element = base(a.type)
     assert isinstance(element, Scalar)
     free = a.direction is Direction.OUT and _unsized(a) and a.name not in f.description.facts.like
-    indexed = free and lengths.threads is None and a.name in f.description.facts.threads
+    facts = f.description.facts
+    indexed = free and a.name in facts.threads if lengths.threads is None else a.name in facts.each
     return Slot(element, a.direction, dims, written, free=free,
                 least=lengths.count() if indexed else None)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, overload
 
 from loma.backends.base import Options
 from loma.host import generic
-from loma.host.arguments import given, real_types
+from loma.host.arguments import given, real_types, thread_number
 from loma.host.call import Instance, one_dimensional
 from loma.host.definitions import (
     LOCK,
@@ -70,6 +69,15 @@ class Function:
         self.ready = Ready()
 
     # What it is.
+
+    @property
+    def __signature__(self) -> object:
+        """The inputs, and by name the outputs: for `inspect`, and for those who rely on it."""
+        from loma.host.inspecting import python_signature
+
+        if not self.program.complete or self.program.template is not None:
+            raise AttributeError(f"`{self.__name__}` has no signature that is known")
+        return python_signature(self.signature)
 
     @property
     def name(self) -> str:
@@ -218,7 +226,7 @@ class Function:
             if made is not None:
                 instance.keep.append(made)
                 self.quicken(made.call, instance, lead)
-            else:
+            if made is None or instance.has_truths:
                 from loma.host.routes import plain_call
 
                 if (call := plain_call(self, instance, lead)) is not None:
@@ -350,12 +358,7 @@ class Launch:
         if not function.is_kernel:
             raise ArgumentTypeError(
                 f"`{function.name}` is no kernel: it has no number of threads")
-        try:
-            self.threads = operator.index(threads)  # type: ignore[arg-type]
-        except TypeError:
-            raise ArgumentTypeError(
-                f"`{function.name}[n]`: the number of threads must be an int, "
-                f"not {threads!r}") from None
+        self.threads = thread_number(function.name, threads)
         self.function = function
 
     @opaque

@@ -52,6 +52,14 @@ class NumPyArrays:
         """An array in words."""
         return described(x)
 
+    def is_weak(self, x: Array) -> bool:
+        """No array is."""
+        return False
+
+    def cast(self, x: Array, type: Scalar) -> Array:
+        """An array in another type."""
+        return x.astype(DTYPES[type])
+
     def check(self, where: str, x: Array) -> None:
         """Every array is fit."""
 

@@ -74,6 +74,8 @@ class Program(Parts):
         d = self.root
         while isinstance(d, Derived):
             d = d.primal
+        if isinstance(d, Mapped) and d.label == "map":
+            return f"{self.names[d.primal]}.map"
         return self.names[d]
 
     @property

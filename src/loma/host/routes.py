@@ -22,7 +22,6 @@ from loma.backends.llvm.array_shape import (
     Result,
     Whole,
 )
-from loma.backends.llvm.flat_shape import Dim
 from loma.host.call import Instance, result_name
 from loma.host.definitions import LOCK
 from loma.host.entries import entry
@@ -142,11 +141,18 @@ class Plan:
 
     def primals(self, places: Places, op: Op) -> tuple[Item, ...]:
         """The arguments of the function, where `op` takes them."""
-        return self._inputs(lambda k: _leaf(places.get((PRIMAL, k)), op.tells))
+        each = self.instance.description.facts.each
+
+        def leaf(k: int) -> Item:
+            at = places.get((PRIMAL, k))
+            own = self.lead and self.op.inputs[k].path in each
+            return None if at is None else Leaf(at, op.tells.get(at), each=own)
+
+        return self._inputs(leaf)
 
     def tangents(self, places: Places) -> tuple[Item, ...]:
         """The tangents of the arguments; one that is None is zero."""
-        return self._inputs(lambda k: _leaf(places.get((OTHER, k)), {}, absent=True))
+        return self._inputs(lambda k: _leaf(places.get((OTHER, k)), absent=True))
 
     def _inputs(self, leaf: Callable[[int], Item]) -> tuple[Item, ...]:
         rest = map(leaf, range(len(self.op.inputs)))
@@ -154,7 +160,7 @@ class Plan:
 
     def adjoints(self, places: Places) -> tuple[Item, ...]:
         """The adjoints of the outputs that have some."""
-        rest = (_leaf(places.get((OTHER, k)), {}) for k in range(len(self.op.outputs)))
+        rest = (_leaf(places.get((OTHER, k))) for k in range(len(self.op.outputs)))
         found = [self._item(t, rest) for t in self.outputs.values()]
         return tuple([x for x, real in zip(found, self._real()) if real])
 
@@ -244,13 +250,11 @@ class Plan:
         return sum(self._leaves(self.outputs[n]) for n in before)
 
 
-def _leaf(at: int | None, tells: Mapping[int, Dim], absent: bool = False) -> Item:
-    return None if at is None else Leaf(at, tells.get(at), absent)
+def _leaf(at: int | None, absent: bool = False) -> Item:
+    return None if at is None else Leaf(at, absent=absent)
 
 
 def _check(t: Type) -> None:
     """Refuses what has no buffer that a NumPy array is."""
-    if isinstance(t, ArrayType) and base(t) in (Scalar.I32, Scalar.I64, Scalar.F32, Scalar.F64):
-        return
-    if not isinstance(t, Scalar):
+    if not isinstance(base(t), Scalar):
         raise Unfit

@@ -21,8 +21,13 @@ Wrt: TypeAlias = str | tuple[str, ...] | list[str] | None
 
 
 def key_of(transform: str, threads: int | None, wrt: Wrt = None) -> Key:
-    """What calls of a transform of one function have in common."""
-    return transform, threads is None, wrt if wrt is None or isinstance(wrt, str) else tuple(wrt)
+    """What calls of a transform of one function have in common; refuses a `wrt` of no names."""
+    if wrt is None or isinstance(wrt, str):
+        return transform, threads is None, wrt
+    if not isinstance(wrt, tuple | list) or not all(isinstance(n, str) for n in wrt):
+        raise ArgumentTypeError(
+            f"`wrt` must be the name of an argument or a tuple of names, not {wrt!r}")
+    return transform, threads is None, tuple(wrt)
 
 
 def maker(point: Point, names: list[str], wrt: Wrt) -> Callable[..., Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from loma.host.facts import pairs
 from loma.host.function import Function, Launch, fwd_diff, rev_diff
 from loma.host.interop import door
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError, announce_copy
-from loma.host.values import Value, described
+from loma.host.values import Value, described, truths
 from loma.ir.derived import DVAL, VAL
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.types import ArrayType, Scalar, StructType, TapeType, Type, has_float
@@ -126,10 +126,10 @@ class Point:
                 values[a.name] = self.values[a.name]
             if a.direction is not Direction.IN:
                 seed = seeds.get(a.name)
-                if isinstance(seed, np.ndarray) and not seed.flags.c_contiguous:
-                    announce_copy(self.convert.function, a.name, "adjoint")
-                values[adjoint[a.name]] = (
-                    self.zeros_of(a) if seed is None else copied(seed))
+                zeros = self.zeros_of(a)
+                if isinstance(seed, np.ndarray):
+                    self._check_seed(a.name, seed, np.shape(zeros))
+                values[adjoint[a.name]] = zeros if seed is None else copied(seed)
         sweep = rev_diff(self.f)
         instance = sweep.instance(self.float_type)
         if self.signature.result is not None:
@@ -138,6 +138,14 @@ class Point:
             values[last] = self.zero_result() if seed is None else seed
         found = instance.evaluate(values, self.count)
         return {a.name: found[adjoint[a.name]] for a in self.float_inputs()}
+
+    def _check_seed(self, name: str, seed: np.ndarray[Any, Any], shape: tuple[int, ...]) -> None:
+        if seed.dtype.names is None and seed.shape != shape and seed.dtype != object:
+            raise ArgumentValueError(
+                f"`{self.convert.function}`: the adjoint of `{name}` must have the shape {shape}, "
+                f"not {seed.shape}")
+        if not seed.flags.c_contiguous:
+            announce_copy(self.convert.function, name, "adjoint")
 
     def zeros_of(self, a: Argument) -> Value:
         """Zeros in the shape of an output."""
@@ -231,6 +239,10 @@ class Duals:
         if not self._differs(t):
             return memory
         rate = np.zeros_like(memory) if dx is None else np.asarray(dx)
+        if isinstance(dx, np.ndarray) and rate.dtype.names is None and rate.dtype != memory.dtype:
+            raise ArgumentTypeError(
+                f"`{self.plain.function}`: the tangent of `{where}` must be a {memory.dtype} "
+                f"array, not {described(rate)}", f"convert it with `.astype(np.{memory.dtype})`")
         if not rate.flags.c_contiguous:
             announce_copy(self.plain.function, where, "tangent")
         if memory.dtype.names is None:
@@ -285,7 +297,8 @@ class Duals:
                         make(**{m: p[1] for m, p in parts.items()}))
             case ArrayType(element) if self.plain.flat(element):
                 inner = self.plain.dtype(element)
-                values, rates = np.zeros(x.shape, inner.base), np.zeros(x.shape, inner.base)
+                kept = x.dtype if truths(element) else inner.base
+                values, rates = np.zeros(x.shape, kept), np.zeros(x.shape, kept)
                 self._gather(x, values, rates, t)
                 return values, rates
             case ArrayType(element):

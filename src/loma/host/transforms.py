@@ -139,7 +139,7 @@ def jacobian(f: Target, wrt: Wrt = None) -> Derived:
 
     It runs forward when the inputs have fewer numbers than the outputs, else in reverse.
     """
-    opened(f)
+    key_of("jacobian", opened(f)[1], wrt)
 
     def matrix(*args: Value, **kwargs: Value) -> Value:
         point = Point.at(f, args, kwargs)
@@ -162,7 +162,7 @@ def hessian(f: Target, wrt: Wrt = None) -> Derived:
 
     Over numbers one (n, n) array; over arrays blocks by name, `h.x.y`, of shape x + y.
     """
-    opened(f)
+    key_of("hessian", opened(f)[1], wrt)
 
     def matrix(*args: Value, **kwargs: Value) -> Value:
         point = Point.at(f, args, kwargs)

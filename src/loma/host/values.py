@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
@@ -10,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from loma.ir.types import Scalar
+from loma.ir.types import ArrayType, Scalar, Type
 
 Value: TypeAlias = Any  # what a user passes or gets
 
@@ -39,16 +40,17 @@ def described(x: Value) -> str:
     if isinstance(x, np.ndarray):
         plain = x.dtype.name if x.dtype.isnative else x.dtype.str
         kind = plain if x.dtype.names is None else fields_text(x.dtype)
-        return f"{_article(kind)} {kind} array of shape {x.shape}"
+        return f"{article(kind)} {kind} array of shape {x.shape}"
     if x is None or isinstance(x, bool):
         return f"`{x}`"
     if isinstance(x, Real):
         return f"the {type(x).__name__} {x}"
     kind = type(x).__name__
-    return f"{_article(kind)} `{kind}`"
+    return f"{article(kind)} `{kind}`"
 
 
-def _article(word: str) -> str:
+def article(word: str) -> str:
+    """The article before a word."""
     return "an" if word[:1].lower() in "aeiou" else "a"
 
 
@@ -85,3 +87,16 @@ def made_by(
     if isinstance(make, type):
         return partial(tuple.__new__, make)
     return lambda values: make(**dict(zip(names, values)))
+
+
+def truths(t: Type) -> bool:
+    """Whether it is the type of arrays of bools, or bool itself."""
+    while isinstance(t, ArrayType):
+        t = t.element
+    return t is Scalar.BOOL
+
+
+def masked(x: Value) -> bool:
+    """Whether some elements of an array do not count, which loma knows nothing of."""
+    found = sys.modules.get("numpy.ma")
+    return found is not None and isinstance(x, found.MaskedArray)

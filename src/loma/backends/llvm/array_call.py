@@ -24,11 +24,21 @@ from loma.backends.llvm.array_shape import (
 from loma.backends.llvm.flat_object import compile_flat
 from loma.backends.llvm.flat_shape import Dim
 from loma.backends.llvm.layout import MEMORY, VALUE, literal
-from loma.backends.llvm.python_args import DECLARATIONS, HEAD, META, MOST, TABLE, TYPE, Reader
+from loma.backends.llvm.python_args import (
+    DECLARATIONS,
+    HEAD,
+    META,
+    MOST,
+    NUMBERS,
+    TABLE,
+    TYPE,
+    Reader,
+)
 from loma.ir.nodes import Const
 from loma.ir.types import Scalar
 
 NAME: Final = "loma_array_call"
+BYTE_BOOL: Final = 0  # NumPy's number for its own bool, which buffers hold
 MORE: Final = """
 @PyDict_Type = external global i8
 declare ptr @PyObject_GetAttr(ptr, ptr)
@@ -48,6 +58,7 @@ class _Call(Reader):
     def __init__(self, shape: ArrayCall) -> None:
         super().__init__()
         self.shape = shape
+        self.numbers = {**NUMBERS, Scalar.BOOL: BYTE_BOOL}
         self.cells: dict[int, str] = {}
         self.arrays: dict[int, str] = {}
 
@@ -107,6 +118,9 @@ class _Call(Reader):
             self.block(some)
         if buffer.dims:
             self.store("ptr", self.array(buffer.type, buffer.dims, x), where)
+            if item.each and self.shape.lead is not None:
+                own, least = self.length(buffer.dims[0]), self.length(self.shape.lead)
+                self.need(self.value(f"icmp sge i64 {own}, {least}"))
         else:
             self.store("ptr", self._number(item, x), where)
         if item.absent:

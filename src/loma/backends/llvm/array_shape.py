@@ -12,12 +12,14 @@ from loma.backends.llvm.flat_shape import Call, Count, Dim
 class Leaf:
     """A number or an array for an input buffer.
 
-    `tells`: the length that an int is. `absent`: None stands for zeros.
+    `tells`: the length that an int is. `absent`: None stands for zeros. `each`: each thread uses
+    its element of the array.
     """
 
     take: int
     tells: Dim | None = None
     absent: bool = False
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True)

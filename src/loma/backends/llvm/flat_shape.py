@@ -111,7 +111,8 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A whole call; `lengths` is how many there are.
+    """A whole call; `lengths` is how many there are. `told`: ints that are lengths, each with the
+    place of its input and of the length.
 
     `batch`: for each input whether it has one more dimension in front; every output has. The
     number of calls is then the last length.
@@ -125,3 +126,4 @@ class Call:
     lengths: int
     traps: bool
     batch: tuple[bool, ...] | None = None
+    told: tuple[tuple[int, int], ...] = ()

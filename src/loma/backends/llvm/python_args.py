@@ -55,6 +55,7 @@ class Reader(Ends):
     def __init__(self) -> None:
         super().__init__()
         self.sizes: dict[int, str] = {}
+        self.numbers = NUMBERS
 
     def table(self, name: str) -> str:
         """An address of this process."""
@@ -89,7 +90,7 @@ class Reader(Ends):
         wanted = WRITABLE if written else READABLE
         masked = self.value(f"and i32 {self.load('i32', x, FLAGS)}, {wanted}")
         number = self.load("i32", descr, NUMBER)
-        good = self.value(f"icmp eq i32 {number}, {NUMBERS[type]}")
+        good = self.value(f"icmp eq i32 {number}, {self.numbers[type]}")
         for other in (f"icmp eq i32 {masked}, {wanted}",
                       f"icmp eq i32 {self.load('i32', x, RANK)}, {len(dims)}",
                       f"icmp eq i8 {self.load('i8', descr, ORDER)}, {ord('=')}"):
@@ -176,7 +177,7 @@ class Reader(Ends):
 
     def descr(self, type: Scalar) -> str:
         """NumPy's description of an element type."""
-        return self.value(f"call ptr {self.table('descr')}(i32 {NUMBERS[type]})")
+        return self.value(f"call ptr {self.table('descr')}(i32 {self.numbers[type]})")
 
     def new(self, type: Scalar, dims: Counts, otherwise: str, how: str = "zeros") -> str:
         """A new array, zeroed unless it is made "empty"."""

@@ -119,9 +119,10 @@ class _Call(Reader):
     def _enough(self, order: list[int]) -> None:
         """What is written is long enough, and an int can count what it indexes."""
         for i in order:
-            least = self.shape.slots[i].least
-            if least is not None:
-                self.need(self.value(f"icmp sge i64 {self.sizes[-1 - i]}, {self.length(least)}"))
+            slot = self.shape.slots[i]
+            if slot.least is not None and slot.dims is not None:
+                found = self.sizes.get(-1 - i) or self.length(slot.dims[0])
+                self.need(self.value(f"icmp sge i64 {found}, {self.length(slot.least)}"))
             if i in self.shape.limited:
                 self.need(self.value(f"icmp sle i64 {self._count(i)}, {MOST}"))
 

@@ -14,7 +14,7 @@ class Slot:
     """One argument: a number, or an array of numbers with the lengths `dims`.
 
     `tells`: the length that an int is. A `hidden` int is never passed: it is that length. `free`:
-    an array that is passed has a length of its own in front, which is `least` at least.
+    an array that is passed has a length of its own in front. `least`: that length at least.
     """
 
     type: Scalar

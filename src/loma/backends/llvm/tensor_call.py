@@ -66,6 +66,8 @@ class _Call(Ends):
         self.need(self.value(f"icmp eq i64 %n, {len(inputs)}"), "miss")
         for i, leaf in enumerate(inputs):
             self._input(i, leaf)
+        for take, index in call.told:
+            self._told(call.inputs[take], take, index)
         if isinstance(call.threads, Dim) and call.threads.index in self.seen:
             count = self.seen[call.threads.index]
             self.need(self.value(f"icmp sle i64 {count}, {MOST}"), "miss")
@@ -109,6 +111,14 @@ class _Call(Ends):
         if leaf.dims:
             self._dims(leaf.dims)
         self._note_data(i)
+
+    def _told(self, leaf: Leaf, take: int, index: int) -> None:
+        """Learns a length from an int, or checks that it is the one that tensors have."""
+        size = self.wide(leaf.type.bytes, self.load("ptr", self.data, 8 * take))
+        known = self.seen.setdefault(index, size)
+        self.need(self.value(f"icmp eq i64 {size}, {known}"), "miss")
+        self.need(self.value(f"icmp sge i64 {size}, 0"), "miss")
+        self.store("i64", size, self.lengths, 8 * index)
 
     def _fill(self, x: str, otherwise: str) -> None:
         """The tensor as DLPack describes it."""

@@ -51,6 +51,12 @@ class Text:
         """Puts something into memory."""
         self.line(f"store {type} {value}, ptr {self.at(base, offset)}")
 
+    def wide(self, bytes: int, where: str) -> str:
+        """An int in memory, as 64 bits."""
+        if bytes == 8:
+            return self.load("i64", where)
+        return self.value(f"sext i{8 * bytes} {self.load(f'i{8 * bytes}', where)} to i64")
+
     def need(self, condition: str, otherwise: str) -> None:
         """Goes to another block unless a condition holds."""
         good = self.label("good")

@@ -54,6 +54,9 @@ class _Handler(Text):
                 self.store("ptr", self.load("ptr", buffer, DATA), data, 8 * (first + i))
                 if not first:
                     self._dims(i, buffer, lengths)
+        for take, index in call.told:
+            size = self.wide(call.inputs[take].type.bytes, self.load("ptr", data, 8 * take))
+            self.store("i64", size, lengths, 8 * index)
         status = self.value(
             f"call i32 @{flat_call.NAME}(ptr @{TABLE}, ptr {data}, ptr {lengths})")
         self.need(self.value(f"icmp eq i32 {status}, 0"), "bad")

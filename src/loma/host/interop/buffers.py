@@ -99,9 +99,12 @@ class Lengths:
             root = THREADS
         if root == THREADS:
             return self.count()
-        if root[0] == "" and root[1] in self.sizes:
-            return self.sizes[root[1]]
         return Dim(self.numbers.setdefault(root, len(self.numbers)))
+
+    def known(self) -> dict[int, tuple[int, str]]:
+        """The lengths that are known beforehand: by place, with who tells them."""
+        places = {n: self.numbers.get(self._find(("", n))) for n in self.sizes}
+        return {at: (self.sizes[n], n) for n, at in places.items() if at is not None}
 
     def count(self) -> Count:
         """The number of threads."""
@@ -110,12 +113,12 @@ class Lengths:
         return Dim(self.numbers.setdefault(THREADS, len(self.numbers)))
 
     def told(self, a: Argument) -> Dim | None:
-        """The length that an int argument is, if no number stands for it."""
+        """The length that an int argument is."""
         named = any(a.name in labels for labels in self.f.description.facts.sizes.values())
-        if not named or a.type not in INTS or a.name in self.sizes:
+        if not named or a.type not in INTS:
             return None
         found = self.of(("", a.name), False)
-        assert isinstance(found, Dim), "sizes have a number if it is known beforehand"
+        assert isinstance(found, Dim), "only a number of threads can be known when code is made"
         return found
 
 
@@ -141,11 +144,13 @@ class Buffers:
         self._check_told(threads)
         return Call(
             tuple(b.leaf for b in self.inputs), tuple(b.leaf for b in self.outputs), operands,
-            result, threads, len(self.lengths.numbers), self.f.traps)
+            result, threads, len(self.lengths.numbers), self.f.traps,
+            told=tuple((take, d.index) for take, d in self.tells.items()))
 
     def _check_told(self, threads: Count | None) -> None:
         """Refuses a length that no input tells."""
         told = {d for b in self.inputs for d in b.leaf.dims} | set(self.tells.values())
+        told |= {Dim(at) for at in self.lengths.known()}
         if self.lengths.threads == LEAD and threads is not None:
             told.add(threads)
         if isinstance(threads, Dim) and threads not in told:

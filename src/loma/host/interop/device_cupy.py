@@ -10,6 +10,7 @@ import numpy as np
 
 from loma.host.interop import library_on_gpu
 from loma.host.interop.device_op import DTYPES, Plain
+from loma.host.values import article
 from loma.ir.types import F64, Scalar
 
 Value: TypeAlias = Any
@@ -36,7 +37,15 @@ class Arrays:
 
     def described(self, x: Value) -> str:
         """An array in words."""
-        return f"a {x.dtype} array of shape {tuple(x.shape)}"
+        return f"{article(str(x.dtype))} {x.dtype} array of shape {tuple(x.shape)}"
+
+    def is_weak(self, x: Value) -> bool:
+        """No array is."""
+        return False
+
+    def cast(self, x: Value, type: Scalar) -> Value:
+        """An array in another type."""
+        return x.astype(DTYPES[type])
 
     def check(self, where: str, x: Value) -> None:
         """Every array of CuPy is on a GPU."""

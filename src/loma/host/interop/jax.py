@@ -27,7 +27,7 @@ from loma.host.interop import jax_has_gpu, on_gpu
 from loma.host.interop.op import Op, chosen
 from loma.host.interop.trees import opened, packed
 from loma.host.refusals import ArgumentTypeError
-from loma.host.values import Value
+from loma.host.values import Value, article
 from loma.ir.types import F32, F64, Scalar
 
 DTYPES: Final = {
@@ -58,7 +58,15 @@ class Arrays:
 
     def described(self, x: Value) -> str:
         """An array in words."""
-        return f"a {x.dtype} array of shape {tuple(x.shape)}"
+        return f"{article(str(x.dtype))} {x.dtype} array of shape {tuple(x.shape)}"
+
+    def is_weak(self, x: Value) -> bool:
+        """Whether a number of Python became it, as `jit` makes one of its arguments."""
+        return bool(x.weak_type) and not x.shape
+
+    def cast(self, x: Value, type: Scalar) -> Value:
+        """An array in another type."""
+        return jnp.asarray(x, DTYPES[type])
 
     def check(self, where: str, x: Value) -> None:
         """Every array is fit; programs for other devices are refused when they are compiled."""
@@ -264,7 +272,8 @@ def _push_batch(arrays: Sequence[Value], dims: Sequence[int | None], *, op: Op) 
 
 def target(op: Op) -> str:
     """The name by which XLA knows the code."""
-    found: str | None = op.doors.get("jax")
+    known = op.instance.ops.setdefault("jax", {})
+    found: str | None = known.get(op.call)
     if found is None:
         address, keep = fetched("xla", op.call, compile_xla_call, NAME, TABLE)
         loaded = op.instance.code.loaded
@@ -273,7 +282,7 @@ def target(op: Op) -> str:
         table = op.table(ctypes.addressof(messages))
         ctypes.memmove(address[TABLE], table, len(table))
         KEPT.extend((keep, messages, op))
-        found = op.doors["jax"] = f"loma_{next(NUMBERS)}_{op.name}"
+        found = known[op.call] = f"loma_{next(NUMBERS)}_{op.instance.name}"
         jax.ffi.register_ffi_target(
             found, jax.ffi.pycapsule(ctypes.c_void_p(address[NAME])), platform="cpu")
     return found

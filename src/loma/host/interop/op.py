@@ -21,7 +21,8 @@ from loma.backends.llvm.flat_object import compile_flat
 from loma.backends.llvm.flat_shape import Call, Dim, Leaf
 from loma.backends.llvm.loaded import record_key
 from loma.diagnostics import CompileError
-from loma.host.call import Instance
+from loma.host.arguments import MOST_THREADS
+from loma.host.call import Instance, check_each
 from loma.host.definitions import Derived
 from loma.host.entries import entry
 from loma.host.function import Function, fwd_diff, rev_diff
@@ -32,7 +33,6 @@ from loma.ir.nodes import Direction
 from loma.ir.types import Scalar
 
 Shape: TypeAlias = tuple[int, ...]
-MOST_THREADS: Final = (1 << 31) - 1
 PRIMAL: Final = "primal"
 OTHER: Final = "other"  # an adjoint or a tangent
 Source: TypeAlias = tuple[str, int]  # PRIMAL or OTHER, and which
@@ -61,6 +61,7 @@ class Op:
         self.inputs: tuple[Buffer, ...] = tuple(made.inputs)
         self.outputs: tuple[Buffer, ...] = tuple(made.outputs)
         self.tells = made.tells
+        self.fixed = made.lengths.known()
         if batch is not None:
             call = replace(call, batch=batch, lengths=call.lengths + 1)
         self.call: Call = call
@@ -202,7 +203,8 @@ class Op:
 
     def lengths(self, given: tuple[Shape, ...]) -> list[int]:
         """The lengths that the shapes of the inputs tell."""
-        found: list[tuple[int, str] | None] = [None] * self.call.lengths
+        found: list[tuple[int, str] | None] = [
+            self.fixed.get(i) for i in range(self.call.lengths)]
         for i, (b, shape) in enumerate(zip(self.inputs, given)):
             if self.batch is not None and self.batch[i]:
                 found[-1], shape = (shape[0], b.path), shape[1:]
@@ -216,6 +218,10 @@ class Op:
                         f"{f', as argument `{known[1]}` has' if known[1] else ''}, not {n}")
         lengths = [0 if n is None else n[0] for n in found]
         self._check_limits(lengths)
+        for b, shape in zip(self.inputs, given):
+            if b.path in self.instance.description.facts.each:
+                own = shape[1 if self.batch is not None and len(shape) > len(b.leaf.dims) else 0]
+                check_each(self.name, b.path, own, self.threads)
         return lengths
 
     def _check_limits(self, lengths: Sequence[int]) -> None:

@@ -22,7 +22,7 @@ from loma.host.interop.op import Op, chosen
 from loma.host.interop.tensor_call import runner
 from loma.host.interop.trees import opened, packed
 from loma.host.refusals import ArgumentTypeError, announce_copy
-from loma.host.values import Value
+from loma.host.values import Value, article
 from loma.ir.nodes import Direction
 from loma.ir.types import F64, Scalar, StructType
 
@@ -53,7 +53,16 @@ class Tensors:
 
     def described(self, x: torch.Tensor) -> str:
         """A tensor in words."""
-        return f"a {str(x.dtype).removeprefix('torch.')} tensor of shape {tuple(x.shape)}"
+        name = str(x.dtype).removeprefix("torch.")
+        return f"{article(name)} {name} tensor of shape {tuple(x.shape)}"
+
+    def is_weak(self, x: torch.Tensor) -> bool:
+        """No tensor is."""
+        return False
+
+    def cast(self, x: torch.Tensor, type: Scalar) -> torch.Tensor:
+        """A tensor in another type."""
+        return x.to(DTYPES[type])
 
     def check(self, where: str, x: torch.Tensor) -> None:
         """Refuses tensors that are not plain memory of the CPU."""
@@ -79,7 +88,11 @@ class Tensors:
 
     def whole_number(self, where: str, x: Value) -> int:
         """The value of an int."""
-        return int(x)
+        try:
+            return int(x)
+        except RuntimeError:
+            raise ArgumentTypeError(
+                f"{where} tells the length of an array, which `vmap` cannot map over") from None
 
 
 @lru_cache(maxsize=1024)

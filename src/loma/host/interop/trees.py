@@ -20,7 +20,7 @@ from loma.host.function import Function
 from loma.host.interop.buffers import Buffer, owner
 from loma.host.interop.op import Op, op_of
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError
-from loma.host.values import Value, described, named_tuple
+from loma.host.values import Value, article, described, named_tuple
 from loma.ir.nodes import Argument, Direction
 from loma.ir.types import F32, F64, ArrayType, Scalar, StructType, TapeType, Type
 
@@ -47,6 +47,12 @@ class Kit(Protocol):
 
     def described(self, x: Value) -> str:
         """An array in words."""
+
+    def is_weak(self, x: Value) -> bool:
+        """Whether it stands for a number of Python, which takes the type that is wanted."""
+
+    def cast(self, x: Value, type: Scalar) -> Value:
+        """An array in another type."""
 
     def check(self, where: str, x: Value) -> None:
         """Refuses an array on a device, or in a form, that cannot be used."""
@@ -168,8 +174,13 @@ def _sizes(kit: Kit, f: Function, values: Given) -> dict[str, int]:
     ints = {a.name for a in f.signature.arguments
             if isinstance(a.type, Scalar) and a.type.is_int}
     named = {label for labels in facts.sizes.values() for label in labels if label in ints}
-    return {n: kit.whole_number(f"`{f.name}`: argument `{n}`", values[n])
-            for n in sorted(n for n in named if n) if n in values}
+    found = {n: kit.whole_number(f"`{f.name}`: argument `{n}`", values[n])
+             for n in sorted(n for n in named if n) if n in values}
+    for n, size in found.items():
+        if size < 0:
+            raise ArgumentValueError(
+                f"`{f.name}`: argument `{n}` tells the length of an array, and is {size}")
+    return found
 
 
 def real_type(kit: Kit, f: Function, taken: Sequence[Taken]) -> Scalar:
@@ -194,7 +205,7 @@ def _float_types(kit: Kit, x: Value) -> set[Scalar]:
     if isinstance(x, LISTS):
         return {s for i in x for s in _float_types(kit, i)}
     if kit.owns(x):
-        found = kit.scalar(x)
+        found = None if kit.is_weak(x) else kit.scalar(x)
     elif isinstance(x, np.ndarray | np.floating):
         found = {np.dtype(np.float32): F32, np.dtype(np.float64): F64}.get(x.dtype)
     else:
@@ -212,6 +223,8 @@ def _array(kit: Kit, op: Op, b: Buffer, t: Taken, written: bool = False) -> Valu
         if written:
             raise ArgumentTypeError(f"{where} is written, and must lie on the GPU as others do")
         x = _constant(kit, op, b, t)
+    elif not b.leaf.dims and kit.is_weak(x) and _widens(kit.scalar(x), b.leaf.type):
+        x = kit.cast(x, b.leaf.type)
     kit.check(where, x)
     shape, dims = kit.shape(x), b.leaf.dims
     if kit.scalar(x) is not b.leaf.type or len(shape) != len(dims):
@@ -219,6 +232,12 @@ def _array(kit: Kit, op: Op, b: Buffer, t: Taken, written: bool = False) -> Valu
     if not written and any(not isinstance(d, Dim) and d != n for d, n in zip(dims, shape)):
         raise ArgumentValueError(f"{where} must be {wanted(kit, b)}, not {kit.described(x)}")
     return x
+
+
+def _widens(given: Scalar | None, wanted: Scalar) -> bool:
+    """Whether a number of Python of a type is to become one of another, as ints become floats."""
+    return given not in (None, wanted) and (wanted.is_float or (
+        given is not None and wanted.is_int and given.is_int))
 
 
 def _constant(kit: Kit, op: Op, b: Buffer, t: Taken) -> Value:
@@ -263,13 +282,9 @@ def wanted(kit: Kit, b: Buffer) -> str:
     name = "bool" if b.leaf.type is Scalar.BOOL else SCALARS[b.leaf.type].name
     dims = b.leaf.dims
     if not dims:
-        return f"a number or {_article(name)} {name} {kit.noun} without dimensions"
+        return f"a number or {article(name)} {name} {kit.noun} without dimensions"
     shape = ", ".join("n" if isinstance(d, Dim) else str(d) for d in dims)
-    return f"{_article(name)} {name} {kit.noun} of shape ({shape}{',' if len(dims) == 1 else ''})"
-
-
-def _article(word: str) -> str:
-    return "an" if word[:1] in "aeiou" else "a"
+    return f"{article(name)} {name} {kit.noun} of shape ({shape}{',' if len(dims) == 1 else ''})"
 
 
 # Results.
@@ -297,7 +312,7 @@ class Form:
         written = [(a.name, a.type) for a in s.arguments if a.direction is not Direction.IN]
         self.types: list[tuple[str, Type]] = [
             *([] if s.result is None else [(result_name(s), s.result)]), *written]
-        self.make = named_tuple(f"{op.name}_results", [n for n, _ in self.types])
+        self.make = named_tuple(f"{op.instance.name}_results", [n for n, _ in self.types])
         self.plain = len(self.types) == len(op.outputs) and not any(
             _is_struct(t) for _, t in self.types)
 
