@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from subjects import differences, on
 
-from loma.diagnostics import UserError
-
 RULED = """def q(a : In[Array[float]], s : In[float], b : Out[Array[float]]):
     for i in range(2):
         b[i] = sin(a[i]) * s
@@ -38,14 +36,6 @@ def test_the_last_write(how: str, direction: str) -> None:
     ):
         wanted = on("oracle", text).call(name, data)
         assert not differences(on(how, text).call(name, data)[0], wanted[0])
-
-
-@pytest.mark.parametrize("body", [
-    "    q(x, k, y)\n    y[1] = y[0] * y[1] * k\n", "    q(x, k, y)\n    q(x, y[0], y)\n"])
-def test_what_is_read_later_is_refused(body: str) -> None:
-    with pytest.raises(UserError) as caught:
-        on("core", RULED.format(direction="InOut", body="    k = k * y[1]\n" + body))
-    assert [d.code for d in caught.value.diagnostics] == ["E0603"]
 
 
 @pytest.mark.parametrize("how", ["core", "plain", "llvm", "c"])

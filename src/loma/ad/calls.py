@@ -19,15 +19,19 @@ class CallRules(RuledCalls):
 
     def call(self, op: Call, env: Adjoints) -> list[Op]:
         """A call, by the callee's rule or by the halves of its derivative."""
-        rule = self.callees.rule(op.function)
+        rule = None if self.still else self.callees.rule(op.function)
         return self.split_call(op, env) if rule is None else self.ruled_call(op, env, rule)
 
-    def split_call(self, op: Call, env: Adjoints) -> list[Op]:
-        """Forward: aug, which leaves a tape. Reverse: adj, which consumes it."""
+    def split_call(
+        self, op: Call, env: Adjoints, still: frozenset[int] | None = None
+    ) -> list[Op]:
+        """Forward: aug, which leaves a tape. Reverse: adj, which consumes it; if `still`, the
+        adjoints of these operands, and nothing else.
+        """
         passive = not any(self.active(x) for x in (*op.args, *op.outs))
         if passive and not any(self.is_overlaid(x) for x in op.args):
             return [op]
-        halves = self.callees.halves(op, self)
+        halves = self.callees.halves(op, self, still)
         args: list[Operand] = []
         temporaries: list[tuple[Operand, Var]] = []
         for i, x in enumerate(op.args):

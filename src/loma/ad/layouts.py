@@ -97,6 +97,17 @@ def adjoint_operands(state: State, root: Var) -> list[Operand]:
     return [state.shadow(root), *scratch, *_indices(state, root, last.cells)]
 
 
+def beginning_at(state: State, root: Var, policy: Overlay | LastWrite) -> Overlay | LastWrite:
+    """The policy of the base of a root, for a root that begins where that one does."""
+    prefix = prefix_of(state, root, policy.cells)
+    windowed = bool(prefix) and isinstance(root.content, ArrayType)
+    cells = replace(policy.cells, prefix=prefix, windowed=windowed)
+    if isinstance(policy, LastWrite):
+        return replace(policy, cells=cells, root=state.shadow(root))
+    below = None if policy.incoming is None else state.followed(root, policy.incoming)
+    return replace(policy, cells=cells, incoming=below)
+
+
 def _indices(state: State, root: Var, cells: Cells) -> list[Operand]:
     steps = prefix_of(state, root, cells)
     return [state.b.cast(x, I64) for x in steps if not isinstance(x, str)]

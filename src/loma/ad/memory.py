@@ -11,6 +11,7 @@ from loma.ad.places import (
     Dropped,
     Given,
     LastWrite,
+    Mirror,
     Overlay,
     Plain,
     Shadow,
@@ -62,7 +63,7 @@ class MemoryRules(State):
         if op.out in self.absent:
             return [replace(op, root=self.absent[op.out])]
         match self.primal.get(self.root_base(op.root), Plain()):
-            case Overlay() as overlay:
+            case Overlay() | Mirror() as overlay:
                 return self.overlay_load(op, overlay)
             case Dropped():
                 raise AssertionError("a dropped root is read")
@@ -70,7 +71,7 @@ class MemoryRules(State):
 
     def forward_only(self, region: Region) -> Region:
         """The forward code of a region that is not reversed: a loop's condition, which only
-        reads.
+        reads, or the body of a rule.
         """
         ops: list[Op] = []
         for op in region.ops:
@@ -78,6 +79,10 @@ class MemoryRules(State):
             match op:
                 case Load():
                     ops += self.forward_load(op)
+                case Store():
+                    ops += self.forward_store(op)
+                case Accum():
+                    ops += self.forward_accum(op)
                 case View() | Window() | LoadRef():
                     ops += self.part(op)
                 case Check(within=within) if within is not None:
@@ -96,7 +101,7 @@ class MemoryRules(State):
             self.primal.get(self.root_base(x), Plain()), Plain
         )
 
-    def overlay_load(self, op: Load, overlay: Overlay) -> list[Op]:
+    def overlay_load(self, op: Load, overlay: Overlay | Mirror) -> list[Op]:
         """The forward code of a load that may see an earlier write of this run."""
         with self.b.nested() as ops:
             path = self.whole(op.root, op.path, overlay.cells)
@@ -132,10 +137,14 @@ class MemoryRules(State):
         """root[path] = v: adj_v += adj_root[path]; adj_root[path] = 0."""
         if type_of(op.value).is_float:
             self.reverse_store(op, env)
+        return self.forward_store(op)
+
+    def forward_store(self, op: Store) -> list[Op]:
+        """The forward code of a store."""
         match self.primal.get(self.root_base(op.root), Plain()):
             case Dropped():
                 return []
-            case Overlay() as overlay:
+            case Overlay() | Mirror() as overlay:
                 with self.b.nested() as ops:
                     path = self.whole(op.root, op.path, overlay.cells)
                     overlay.store(self.b, path, op.value)
@@ -172,10 +181,15 @@ class MemoryRules(State):
                     path = self.whole(op.root, op.path, last.cells)
                     below = self.below(op.root, last.root, op.path)
                     env.add(op.value, last.read(b, path, type_of(op.value), below))
+        return self.forward_accum(op)
+
+    def forward_accum(self, op: Accum) -> list[Op]:
+        """The forward code of an addition."""
+        b = self.b
         match self.primal.get(self.root_base(op.root), Plain()):
             case Dropped():
                 return []
-            case Overlay() as overlay:
+            case Overlay() | Mirror() as overlay:
                 with b.nested() as ops:
                     path = self.whole(op.root, op.path, overlay.cells)
                     below = self.below(op.root, overlay.incoming, op.path)

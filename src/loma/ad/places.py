@@ -6,6 +6,7 @@ The transform sees plain loads and stores; a policy per base root says what they
               Dropped    nothing: an Out that is never read back
               Overlay    an Out or InOut array: writes go to a scratch, reads see the scratch,
                 else the caller's data
+              Mirror     in the body of a rule: an adjoint that is a LastWrite
     adjoint   Shadow     memory of the same shape, consumed as the reverse sweep proceeds
               Given      the caller's adjoint, read only: every element has one last write
               LastWrite  the caller's adjoint, read at the first visit in reverse (which is the
@@ -177,9 +178,6 @@ class Overlay:
             self.store(b, path, b.add(self.load(b, path, type_of(value), below), value))
 
 
-Primal: TypeAlias = Plain | Dropped | Overlay
-
-
 @dataclass(frozen=True, slots=True)
 class Shadow:
     """Adjoint memory of the same shape as the primal."""
@@ -226,7 +224,39 @@ class LastWrite:
         b.accum(*self.cells.place(b, self.pending, path, type_of(value), grow=True), value)
 
 
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """An adjoint that is read at the last write, as memory for the body of a rule."""
+
+    last: LastWrite
+
+    @property
+    def cells(self) -> Cells:
+        """How its places are found."""
+        return self.last.cells
+
+    @property
+    def incoming(self) -> Var:
+        """The caller's data."""
+        return self.last.root
+
+    def load(self, b: Builder, path: Path, scalar: Scalar, below: Below) -> Operand:
+        """The adjoint of the place's current content."""
+        return self.last.read(b, path, scalar, below) if scalar.is_float else below()
+
+    def store(self, b: Builder, path: Path, value: Operand) -> None:
+        """Replaces the adjoint."""
+        if type_of(value).is_float:
+            self.last.kill(b, path, type_of(value))
+            self.last.add(b, path, value)
+
+    def add(self, b: Builder, path: Path, value: Operand, _below: Below) -> None:
+        """Adds to the adjoint."""
+        self.last.add(b, path, value)
+
+
 Adjoint: TypeAlias = Shadow | Given | LastWrite
+Primal: TypeAlias = Plain | Dropped | Overlay | Mirror
 
 
 def leaf_shapes(content: Type, structs: Structs) -> list[tuple[Shape, Scalar]]:

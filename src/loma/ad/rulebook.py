@@ -17,7 +17,8 @@ from loma.ad.transposed import forward_from_reverse, reverse_from_forward
 from loma.ir.analysis.roots import bases
 from loma.ir.builder import const
 from loma.ir.derived import Mode, derived_signature
-from loma.ir.nodes import Direction, Function, Module, Path
+from loma.ir.nodes import Call, Direction, Function, Module, Path
+from loma.ir.traverse import walk
 from loma.ir.types import I32, ArrayType, Ref, Structs, StructType, Type, has_pointer
 
 MOST = 64
@@ -161,8 +162,16 @@ class Rulebook:
                 except NotDifferentiable as refused:
                     self.found[name] = refused
                     continue
-                f = self.maker.prepare(name)
-                self.found[name] = Rule(f, reverse, self.still(name), partial(self.covers, f))
+                self.found[name] = self.made(self.maker.prepare(name), reverse)
+
+    def made(self, f: Function, reverse: Function) -> Rule:
+        """A reverse rule, with what its calls need made when they do."""
+
+        def inlined() -> Function:
+            whole = not any(isinstance(op, Call) for op in walk(reverse.body))
+            return reverse if whole else self.maker.inlined(reverse.name)
+
+        return Rule(f, reverse, self.still(f.name), partial(self.covers, f), inlined)
 
     def rule(self, name: str) -> Rule | NotDifferentiable | None:
         """The reverse rule of a function, or why there is none; None for a function without

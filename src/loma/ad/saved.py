@@ -18,6 +18,11 @@ class Kept:
     root: Var
 
 
+def count_of(made: Op | None) -> Operand | None:
+    """The length of a local array that the run decides."""
+    return made.count if isinstance(made, Alloc) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """Walks over all scalars of a root."""
@@ -31,16 +36,23 @@ class Saved:
         unbounded = isinstance(content, ArrayType) and content.size is None
         return self.b.alloc(content, x.name, Const(1, I32) if unbounded else None)
 
-    def keep(self, x: Var, made: Op | None, tape: Callable[[], Var]) -> Kept | None:
-        """A copy of a root on the tape; None if its length is not known or it holds pointers."""
-        count: Operand | None = None
+    def is_known(self, x: Var, made: Op | None) -> bool:
+        """Whether the length of a root is known, and it holds no pointers."""
         content = x.content
         if isinstance(content, ArrayType) and content.size is None:
-            count = made.count if isinstance(made, Alloc) else None
-            if count is None or has_pointer(content.element, self.structs):
-                return None
-        elif has_pointer(content, self.structs):
-            return None
+            return count_of(made) is not None and not has_pointer(content.element, self.structs)
+        return not has_pointer(content, self.structs)
+
+    def copy(self, x: Var, made: Op | None) -> Var:
+        """A copy of a root of known length."""
+        count = count_of(made)
+        copy = self.b.alloc(x.content, x.name, count)
+        self.each(x, (), count, lambda path: self.b.store(copy, path, self.b.load(x, path)))
+        return copy
+
+    def keep(self, x: Var, made: Op | None, tape: Callable[[], Var]) -> Kept:
+        """A copy of a root of known length on the tape."""
+        count, content = count_of(made), x.content
         store = tape()
         with self.b.nested() as before:
             self.each(x, (), count, lambda path: self.push(store, x, path))

@@ -44,7 +44,7 @@ from loma.ir.nodes import (
 from loma.ir.traverse import clone_region, walk
 from loma.ir.types import TAPE, Ref, Scalar
 
-Key = tuple[str, frozenset[int], bool, tuple[tuple[int, Layout], ...], frozenset[int]]
+Key = tuple[str, frozenset[int], bool, tuple[tuple[int, Layout], ...], frozenset[int], bool]
 
 
 @dataclass(slots=True)
@@ -68,21 +68,23 @@ class Splitter:
         """The positions of the memory that a function may write."""
         return self.written.get(function, frozenset())
 
-    def halves(self, call: Call, sweep: State) -> Halves:
-        """The halves that suit a call site."""
+    def halves(self, call: Call, sweep: State, still: frozenset[int] | None) -> Halves:
+        """The halves that suit a call site: those of a still sweep, if it is told which operands
+        are outputs.
+        """
         g = self.function(call.function)
-        key = self.key(g, call, sweep)
+        key = self.key(g, call, sweep, still)
         if key not in self.instances:
             has_return = bool(g.params) and g.params[-1].name == RETURN
             at = len(g.params) - (1 if has_return else 0)
             names = self.fresh(f"_aug_{g.name}"), self.fresh(f"_adj_{g.name}")
-            _, stable, merged, layouts, fixed = key
+            _, stable, merged, layouts, fixed, is_still = key
             halves = Halves(*names, at, stable, dict(layouts), fixed)
             self.instances[key] = halves
-            self.make(g, halves, merged)
+            self.make(g, halves, merged, is_still)
         return self.instances[key]
 
-    def key(self, g: Function, call: Call, sweep: State) -> Key:
+    def key(self, g: Function, call: Call, sweep: State, still: frozenset[int] | None) -> Key:
         """What a call site guarantees."""
         refs = [i for i, x in enumerate(call.args) if isinstance(x.type, Ref)]
         at_site = [sweep.root_base(x) for i in refs if isinstance(x := call.args[i], Var)]
@@ -95,8 +97,14 @@ class Splitter:
             and (layout := layout_of(sweep, x)) != Layout()
         }
         stable = sweep.reloads.operands.get(call, frozenset()) & frozenset(refs) - layouts.keys()
-        fixed = frozenset(i for i, x in enumerate(call.args) if self.is_fixed(x, sweep))
-        return g.name, frozenset() if merged else stable, merged, tuple(layouts.items()), fixed
+        fixed = frozenset(
+            i
+            for i, x in enumerate(call.args)
+            if (still is not None and i not in still) or self.is_fixed(x, sweep)
+        )
+        is_still = sweep.still or still is not None
+        kept = frozenset() if merged else stable
+        return g.name, kept, merged, tuple(layouts.items()), fixed, is_still
 
     def is_fixed(self, x: Operand, sweep: State) -> bool:
         """Whether a callee is to take an operand as constant.
@@ -106,6 +114,8 @@ class Splitter:
         """
         if not isinstance(x, Var) or not differentiable(x, sweep.structs):
             return False
+        if sweep.still:
+            return not sweep.active(x)
         if isinstance(x.type, Ref) and sweep.root_base(x) in sweep.activity.fixed:
             return True
         return self.exact and not sweep.activity.is_varied(x)
@@ -128,11 +138,12 @@ class Splitter:
         self.taken.add(candidate)
         return candidate
 
-    def make(self, g: Function, halves: Halves, merged: bool) -> None:
+    def make(self, g: Function, halves: Halves, merged: bool, still: bool) -> None:
         """Both halves of one instance."""
-        g = isolated(rotated(g), self.rule, self.module.structs)
+        g = rotated(g)
+        g = g if still else isolated(g, self.rule, self.module.structs)
         fixed = [g.params[i] for i in halves.fixed]
-        sweep = Sweep(g, self.module, self.reloads_of(g, halves, merged), self, fixed)
+        sweep = Sweep(g, self.module, self.reloads_of(g, halves, merged), self, fixed, still)
         sweep.is_level = True
         tape = Var("tape", Ref(TAPE))
         sweep.joint.tape = tape

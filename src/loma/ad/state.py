@@ -81,8 +81,8 @@ class Callees(Protocol):
 
     plans: list[tuple[Level, Plan]]
 
-    def halves(self, call: Call, sweep: State) -> Halves:
-        """The split derivative that suits a call site."""
+    def halves(self, call: Call, sweep: State, still: frozenset[int] | None) -> Halves:
+        """The split derivative that suits a call site; see `State.still`."""
         ...
 
     def rule(self, function: str) -> Rule | NotDifferentiable | None:
@@ -99,13 +99,15 @@ class Rule:
     """The reverse rule of a function, and what else its calls need.
 
     `fills` says whether a position is that of an output which is certainly written as a whole, if
-    it is memory of a type; `still` names a copy of the function that writes constants.
+    it is memory of a type; `still` names a copy of the function that writes constants; `inlined`
+    gives the rule with what it calls inlined.
     """
 
     primal: Function
     reverse: Function
     still: str
     fills: Callable[[int, Type], bool]
+    inlined: Callable[[], Function]
 
     @property
     def silent(self) -> bool:
@@ -128,7 +130,10 @@ def top_operations(f: Function) -> tuple[Op, ...]:
 
 
 class State:
-    """The state of the reverse transform of one body; subclasses add the rules."""
+    """The state of the reverse transform of one body; subclasses add the rules.
+
+    A `still` one consumes the adjoints of what the body writes, and hands nothing on.
+    """
 
     def __init__(
         self,
@@ -137,6 +142,7 @@ class State:
         reloads: Reloads,
         callees: Callees,
         fixed: Collection[Var] = (),
+        still: bool = False,
     ) -> None:
         self.f = f
         self.structs = module.structs
@@ -158,6 +164,7 @@ class State:
         self.is_level = False
         self.absent: dict[Var, Var] = {}
         self.as_long: dict[Var, Var] = {}
+        self.still = still
 
     # Small questions.
 
@@ -167,6 +174,8 @@ class State:
 
     def active(self, v: Operand) -> bool:
         """Whether derivatives flow through a value or root."""
+        if self.still and (not isinstance(v.type, Ref) or isinstance(self.defs.get(v), Alloc)):
+            return False
         return self.activity.active(v)
 
     def root_base(self, root: Var) -> Var:
