@@ -140,8 +140,7 @@ class Splitter:
 
     def make(self, g: Function, halves: Halves, merged: bool, still: bool) -> None:
         """Both halves of one instance."""
-        g = rotated(g)
-        g = g if still else isolated(g, self.rule, self.module.structs)
+        g = rotated(g) if still else isolated(rotated(g), self.rule, self.module.structs)
         fixed = [g.params[i] for i in halves.fixed]
         sweep = Sweep(g, self.module, self.reloads_of(g, halves, merged), self, fixed, still)
         sweep.is_level = True

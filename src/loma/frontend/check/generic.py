@@ -103,7 +103,10 @@ def within(f: surface.Function, bound: Bound) -> surface.Function:
 
 @dataclass(slots=True)
 class Instances:
-    """The generic functions of a program, their instances, and the functions yet to be checked."""
+    """The generic functions of a program, their instances, and the functions yet to be checked.
+
+    `tell` hears of each instance.
+    """
 
     types: Types
     findings: list[Finding]
@@ -116,6 +119,7 @@ class Instances:
     waiting: dict[str, Job] = field(default_factory=dict)
     current: Job | None = None
     told: bool = False
+    tell: Callable[[str, str], None] = lambda _template, _made: None
 
     def fresh(self, name: str, words: list[str]) -> str:
         """A name for a function that nobody wrote, now taken."""
@@ -164,6 +168,7 @@ class Instances:
         note = codes.in_instance(f.name, self._bindings(bound, passed))
         self.add(Job(body, {**template.bound, **bound}, env, template.captured, f.name, note,
                      span, self.current))
+        self.tell(f.name, made)
         return made
 
     def explicit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Final
 
@@ -15,7 +15,7 @@ from loma.frontend.check.generic import Instances, Job, Template, is_template
 from loma.frontend.check.generic_requests import GenericRequests
 from loma.frontend.check.parallel import misused
 from loma.frontend.check.reach import needed
-from loma.frontend.check.rules import check_places, check_rules
+from loma.frontend.check.rules import Rules
 from loma.frontend.check.scope import MAKES_DUAL, Context
 from loma.frontend.check.sizes import hidden_sizes, shaped
 from loma.frontend.check.stmt import FunctionChecker
@@ -76,6 +76,8 @@ class Checker:
         self.instances.templates |= {name: Template(f) for name, f in self.generic.items()}
         self.instances.names |= self.named.keys()
         self.requests = GenericRequests(self.instances, self.methods)
+        self.rules = Rules(self.instances, self.requests, self.generic)
+        self.instances.tell = self.rules.of_instance
 
     def _unique(self, module: surface.Module) -> dict[str, surface.Definition]:
         named: dict[str, surface.Definition] = {}
@@ -92,9 +94,8 @@ class Checker:
     def module(self, source: Source) -> typed.Module:
         """Checks everything."""
         self._sign_all()
-        rules = check_rules(self.functions.values(), self.signatures, self.types, self.findings)
-        self.types.used_diff |= bool(rules)
-        context = Context(self.types, self.signatures, self.findings, self._reverse(rules),
+        self.rules.check(list(self.functions.values()))
+        context = Context(self.types, self.signatures, self.findings, self._reverse(),
                           methods=self.methods, launches=Launches(self.derivatives),
                           instances=self.instances)
         functions: dict[str, typed.Function] = {}
@@ -115,9 +116,9 @@ class Checker:
         self._check_implicit(context.calls)
         if self._differentiates() and CONSTRUCTOR not in functions:
             functions[CONSTRUCTOR] = self._constructor()
-        check_places(rules, self.generic, context.launches.bodies, self.findings)
-        functions, requests = self._reached(functions, context, rules)
-        rules = tuple([r for r in rules if r.name in functions])
+        self.rules.check_places(context.launches.bodies)
+        functions, requests = self._reached(functions, context)
+        rules = tuple([r for r in self.rules.found.values() if r.name in functions])
         return typed.Module(self._all_structs(levels), functions, requests,
                             self.types.float_type, source.file, source.text, self.files,
                             rules)
@@ -126,7 +127,6 @@ class Checker:
         self,
         functions: dict[str, typed.Function],
         context: Context,
-        rules: Iterable[typed.Derivative],
     ) -> tuple[dict[str, typed.Function], tuple[typed.Derivative, ...]]:
         """The functions that the program needs, and its requests for derivatives."""
         requests = tuple([typed.Derivative(d.name, d.mode, d.primal, span=d.span)
@@ -135,7 +135,8 @@ class Checker:
         if not self.internal and not generated:
             return functions, requests
         self.internal |= generated
-        return needed(functions, requests, self.internal, context.calls, rules)
+        return needed(
+            functions, requests, self.internal, context.calls, self.rules.found.values())
 
     def _sign_all(self) -> None:
         """Finds the signatures of all functions and derivatives."""
@@ -179,10 +180,11 @@ class Checker:
             table = with_diff_structs(table, wanted, self.types.float_type)
         return table
 
-    def _reverse(self, rules: Iterable[typed.Derivative]) -> frozenset[str]:
-        """The functions whose outputs add up."""
-        requested = {d.name for d in self.derivatives.values() if d.mode is Mode.REVERSE}
-        return frozenset(requested | {r.name for r in rules if r.mode is Mode.REVERSE})
+    def _reverse(self) -> Set[str]:
+        """The functions whose outputs add up; instances of rules are yet to come."""
+        self.rules.reverse |= {
+            d.name for d in self.derivatives.values() if d.mode is Mode.REVERSE}
+        return self.rules.reverse
 
     def _signature(self, f: surface.Function) -> Signature | None:
         taken = {a.name for a in f.args}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -36,7 +36,7 @@ class Context:
     types: Types
     signatures: dict[str, Signature | None]
     findings: list[Finding]
-    reverse: frozenset[str] = frozenset()
+    reverse: Set[str] = frozenset()
     calls: dict[str, set[str]] = field(default_factory=dict)
     makers: dict[str, tuple[str, StructType | Scalar]] = field(default_factory=dict)
     methods: Methods = field(default_factory=Methods)

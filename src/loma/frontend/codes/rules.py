@@ -83,22 +83,22 @@ def stopped(span: Span, found: str) -> Finding:
                    f"`{found}`", span, help="stop the elements where they are read")
 
 
-def generic(span: Span, name: str) -> Finding:
-    """A generic function as a rule.
+def generic(span: Span, name: str, why: str, help: str) -> Finding:
+    """A generic function that cannot be a rule.
 
-    A rule is a function of certain types, for a function of certain types.
+    The types of a generic rule follow from those of the function, which it must be able to tell.
+    Neither of them takes functions.
 
         T = TypeVar("T")
 
-        def f(x : In[float]) -> float:
-            return x
+        def f(g : Callable[[T], T], x : In[T]) -> T:
+            return g(x)
 
         @custom_rev(f)
         def r(x : In[T], adj_x : Out[T], seed : In[T]):
             adj_x += seed
     """
-    return finding("E0615", f"`{name}` is generic, and cannot be a rule", span,
-                   help="write its types out")
+    return finding("E0615", f"`{name}` cannot be a rule, since {why}", span, help=help)
 
 
 def launched(span: Span, kernel: str) -> Finding:

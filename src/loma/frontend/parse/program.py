@@ -125,7 +125,7 @@ class Parser(ClassParser):
         self.identifier(node.name, name_span)
         if getattr(node, "type_params", []):
             self.report(constructs.statement(name_span, "a type parameter"))
-        simd, rules = decorated(node, self.span, self.findings)
+        simd, rules = decorated(node, self.span, self.types, self.findings)
         returns = node.returns
         result = None if returns is None or _is_none(returns) else self.type(returns)
         with self.inside(node), self.keys.apart():

@@ -17,7 +17,8 @@ RULES: Final = {"custom_fwd": Mode.FORWARD, "custom_rev": Mode.REVERSE}
 
 
 def decorated(
-    node: ast.FunctionDef, span: Callable[[ast.expr], Span], findings: list[Finding]
+    node: ast.FunctionDef, span: Callable[[ast.expr], Span],
+    types: Callable[[ast.expr], tuple[surface.TypeExpr, ...]], findings: list[Finding],
 ) -> tuple[bool, tuple[surface.Derivative, ...]]:
     """Whether a function is a kernel, and the derivatives that it is written as."""
     simd, rules = False, []
@@ -34,6 +35,11 @@ def decorated(
                           []) if word in RULES:
                 rules.append(surface.Derivative(
                     node.name, RULES[word], f"{owner}.{method}", span(inner), span=where))
+            case ast.Call(ast.Name(word), [ast.Subscript(ast.Name(primal), slice) as chosen],
+                          []) if word in RULES:
+                rules.append(surface.Derivative(
+                    node.name, RULES[word], primal, span(chosen), type_args=types(slice),
+                    span=where))
             case ast.Name(word) | ast.Call(ast.Name(word)) if word in RULES:
                 findings.append(codes.form(where, word))
             case _:
