@@ -10,14 +10,23 @@ from pathlib import Path
 
 import pytest
 
+from loma.backends.targets import DEVICES
+
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src" / "loma").rglob("*.py"))
+BACKENDS = ROOT / "src" / "loma" / "backends"
 MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_stay_small(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_language_for_devices_is_one_small_file(name: str) -> None:
+    """What languages share is the emitter's."""
+    assert len((BACKENDS / f"{name}.py").read_text().splitlines()) < 150
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))

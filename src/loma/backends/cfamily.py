@@ -7,16 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from loma.ir.imperative import Expr, From, Operation, Place, Result, scalar_type
+from loma.ir.imperative import Expr, From, Operation, Place, scalar_type
 from loma.ir.nodes import Const, Var
 from loma.ir.prims import arithmetic as A
 from loma.ir.prims import bits
 from loma.ir.prims.math import SQRT
 from loma.ir.prims.record import Prim
-from loma.ir.text_expr import shortest
+from loma.ir.text_expr import ATOM, ExpressionPrinter, shortest
 from loma.ir.types import ArrayType, Scalar, StructType, TapeType, Type
 
-ATOM: Final = 20
 ACCESS: Final = 15
 UNARY: Final = 14
 OR: Final = 3
@@ -57,9 +56,10 @@ class Dialect:
 
     What follows `reciprocal_root` is C's unless a language says otherwise. `variable` declares one.
     `array` spells the type of an array, where a declaration begins with the name. `choice` and
-    `cast` are calls; `special` spells literals; `truth` makes the number of a bool that memory
-    holds. `step` counts up or down by one. `braces`: a single statement needs them. `one_counter`:
-    the head of a loop declares but one variable.
+    `cast` are calls; `special` spells literals (with a type, those of that type), `names`
+    functions; `truth` makes the number of a bool that memory holds. `step` counts up or down by
+    one. `braces`: a single statement needs them. `one_counter`: the head of a loop declares but one
+    variable.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Dialect:
     choice: str = ""
     cast: str = ""
     special: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
     truth: str = "{}"
     step: tuple[str, str] = ("++{}", "--{}")
     braces: bool = False
@@ -97,8 +98,8 @@ class Dialect:
 
     def function(self, prim: Prim, type: Scalar) -> str:
         """The name of an elementary function."""
-        common = prim.spelling.get("c", prim.name)
-        return prim.spelling.get(self.name, common) + self.math[type]
+        name = prim.spelling.get("c", prim.name)
+        return self.names.get(name, name) + self.math[type]
 
     def field(self, name: str) -> str:
         """The name of a member: no word of the language, and different for different members."""
@@ -172,7 +173,7 @@ class Root:
 
 
 @dataclass(frozen=True, slots=True)
-class Printer:
+class Printer(ExpressionPrinter):
     """Prints expressions; `name` and `root` say what variables and roots are, `call` prints calls,
     `line` is the source's."""
 
@@ -183,28 +184,15 @@ class Printer:
     call: Callable[[str, tuple[Expr, ...]], str]
     line: Callable[[], int]
 
-    def of(self, e: Expr, level: int = 0) -> str:
-        """The expression, in parentheses where it binds less tightly than `level`."""
-        text, binding = self._bound(e)
-        return f"({text})" if binding < level else text
+    def _variable(self, v: Var) -> str:
+        return self.name(v)
 
-    def _bound(self, e: Expr) -> tuple[str, int]:
-        match e:
-            case Var():
-                return self.name(e), ATOM
-            case Const():
-                return self._literal(e)
-            case Place():
-                text, binding = self.place(e)
-                return (f"{text} != 0", LEVELS["!="]) if e.type is Scalar.BOOL else (text, binding)
-            case Result(function, args):
-                return self.call(function, args), ATOM
-            case Operation():
-                return self._operation(e)
-            case From():
-                raise AssertionError("a step of a path stands in a path")
-            case _:
-                assert_never(e)
+    def _place(self, p: Place) -> tuple[str, int]:
+        text, binding = self.place(p)
+        return (f"{text} != 0", LEVELS["!="]) if p.type is Scalar.BOOL else (text, binding)
+
+    def _result(self, function: str, args: tuple[Expr, ...]) -> str:
+        return self.call(function, args)
 
     # Places.
 
@@ -282,9 +270,10 @@ class Printer:
         if c.type.is_int:
             return self._integer(int(value), c.type)
         if math.isnan(value):
-            return self._special("NAN"), ATOM
+            return self._special("NAN", c.type), ATOM
         if math.isinf(value):
-            return f"{'-' * (value < 0)}{self._special('INFINITY')}", ATOM if value > 0 else UNARY
+            text = self._special("INFINITY", c.type)
+            return f"{'-' * (value < 0)}{text}", ATOM if value > 0 else UNARY
         binding = UNARY if math.copysign(1.0, value) < 0 else ATOM
         return shortest(float(value), c.type) + self.dialect.literal[c.type], binding
 
@@ -292,11 +281,12 @@ class Printer:
         least = -(1 << (8 * type.bytes - 1))
         suffix = "" if -(1 << 31) < value < (1 << 31) else self.dialect.long
         if value == least:
-            return self._special(f"INT{8 * type.bytes}_MIN"), ATOM
+            return self._special(f"INT{8 * type.bytes}_MIN", type), ATOM
         return f"{value}{suffix}", UNARY if value < 0 else ATOM
 
-    def _special(self, name: str) -> str:
-        return self.dialect.special.get(name, name)
+    def _special(self, name: str, type: Scalar) -> str:
+        known = self.dialect.special
+        return known.get(f"{name} {type.value}", known.get(name, name))
 
     def _operation(self, e: Operation) -> tuple[str, int]:  # noqa: C901 - one dispatch
         match e.prim:

@@ -9,9 +9,11 @@ from typing import Final
 
 from loma.backends import device_runtime as R
 from loma.backends.c import C, sorted_structs, tidy
+from loma.backends.c_words import words
 from loma.backends.cfamily import Dialect, Types
 from loma.backends.cfamily_facts import facts
 from loma.backends.cfamily_statements import Program
+from loma.backends.device_entry import NAMES, SCALARS, Entries, Entry
 from loma.backends.device_function import Stop, Stops, ThreadPrinter
 from loma.diagnostics import CompileError
 from loma.ir.kernel import Kernel, element
@@ -21,60 +23,72 @@ from loma.ir.nodes import Alloc, Argument, Call, Function, Module, Print, Var
 from loma.ir.traverse import bound, walk
 from loma.ir.types import ArrayType, Ref, Scalar, Structs, StructType, TapeType, Type, type_text
 
-SCALARS: Final = C.value
+DEVICE: Final = replace(
+    C, memory={**SCALARS, Scalar.BOOL: "int32_t"}, outer="", words=C.words | NAMES,
+    taken=C.taken | NAMES,
+)
+"""What the relatives of C have in common."""
+
+LIMITS: Final = {
+    "INT32_MIN": "(-2147483647 - 1)",
+    "INT32_MAX": "2147483647",
+    "INT64_MIN": "(-9223372036854775807{0} - 1)",
+    "INT64_MAX": "9223372036854775807{0}",
+}
+
+
+def relative(name: str, reserved: str) -> Dialect:
+    """A relative of C that keeps further words for itself."""
+    own = words(reserved)
+    return replace(DEVICE, name=name, words=DEVICE.words | own, taken=DEVICE.taken | own)
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceDialect:
     """What is particular to a device's language beside its spellings.
 
-    `opening` defines the names that the common runtime rests on. `bits` gives, for a scalar, how
-    its bits become an integer and how they come back. `add` is the text of the functions that add
-    to memory and that add up what the threads of a group have, for one float type. `pointers`:
-    whether memory of the device may hold pointers. `doubles` and `entry` print a declaration that
-    programs with doubles need, and the entry of a kernel; `printer` prints the thread,
-    `adapted` makes the common runtime one of this language. `pool`, if there is one, is the text of
-    functions with which a group collects what its threads add to memory that they only add to.
+    `types` defines the integers of C99, `macros` what the common runtime rests on. `bits` gives,
+    for a scalar, how its bits become an integer and how they come back. `add` is the text of the
+    functions that add to memory, for a `{kind}` and a `{type}`, `add_all` that of those that add up
+    what the threads of a group have. `pointers`: whether memory of the device may hold pointers.
+    `doubles`: a declaration that programs with doubles need. `entries` says how kernels begin;
+    `printer` prints the thread, `adapted` makes the common runtime one of this language. `pool`, if
+    there is one, is the text of functions with which a group collects what its threads add to
+    memory that they only add to.
     """
 
     dialect: Dialect
-    opening: str
-    doubles: str
+    types: str
+    macros: Mapping[str, str]
     bits: Mapping[Scalar, tuple[str, str]]
     add: Callable[[Scalar], str]
-    add_all: Callable[[Scalar], str]
-    entry: Callable[[Entry], list[str]]
+    add_all: str
+    entries: Entries
     pointers: bool
+    doubles: str = ""
     printer: type[ThreadPrinter] = ThreadPrinter
     adapted: Callable[[str], str] = str
     pool: Callable[[set[Scalar]], str] | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What an entry is made of.
-
-    `context`: whether the thread function takes one. `index` names the thread. `sums`: type, name
-    of the variable, and the address of the place that is added to. `pools`: its groups collect what
-    their threads add.
-    """
-
-    name: str
-    parameters: list[str]
-    call: str
-    index: str
-    context: bool
-    sums: list[tuple[Scalar, str, str]]
-    pools: bool
+    def opening(self, program: str) -> str:
+        """The types, and the macros that a program mentions."""
+        known = {**limits(self.dialect.long), **self.macros}
+        return self.types + mentioned(defined(known), program)
 
 
-def round_of(e: Entry) -> list[str]:
-    """What a loop over threads holds: the thread's index, its memory anew, the call."""
-    lines = [f"const int32_t {e.index} = (int32_t)_next;"]
-    if not e.context:
-        return [*lines, e.call]
-    again = ["ctx.used = 0;", "ctx.filled = ctx.top = 0;"]
-    return [*lines, *again, e.call, "if (ctx.stopped)", f"{INDENT}break;"]
+def limits(long: str) -> dict[str, str]:
+    """What C99 calls the smallest and largest integers."""
+    return {name: text.format(long) for name, text in LIMITS.items()}
+
+
+def defined(macros: Mapping[str, str]) -> dict[str, str]:
+    """The definitions of macros, by their names without parameters."""
+    return {n.split("(")[0]: f"#define {n} {text}".rstrip() for n, text in macros.items()}
+
+
+def mentioned(lines: Mapping[str, str], program: str) -> str:
+    """The lines for those names that a program mentions."""
+    return "".join(f"{line}\n" for name, line in lines.items() if name in program)
 
 
 class DeviceError(CompileError):
@@ -207,16 +221,10 @@ class _Unit:
         body = "\n".join(self._kernel(k, printers[k.name]) for k in self._kernels)
         structs = [self._struct(s.name) for s in sorted_structs(self._module)]
         runtime = self._runtime(body)
-        doubles = self._target.doubles if "double" in runtime + body + "".join(structs) else ""
-        source = "\n".join(
-            [
-                "/* Generated by loma. */",
-                doubles + self._target.opening,
-                *structs,
-                runtime,
-                body,
-            ]
-        )
+        program = "\n".join([*structs, runtime, body])
+        doubles = self._target.doubles if "double" in program else ""
+        opening = self._target.opening(program)
+        source = "\n".join(["/* Generated by loma. */", doubles, opening, program])
         known = {k.name: self._known(k, printers[k.name]) for k in self._kernels}
         return DeviceText(tidy(source), known, tuple(self._stops.found))
 
@@ -245,7 +253,8 @@ class _Unit:
         name = self._program.called[k.name]
         head = f"LOMA_FUNCTION {printer.signature(name, context)}"
         lines = [f"\n{head}", "{", *(INDENT + x for x in printer.lines()), "}"]
-        lines += ["", *self._target.entry(self._entry(k, printer, context))]
+        entry = self._entry(k, printer, context)
+        lines += ["", *self._target.entries.text(entry, self._target.dialect.shared)]
         pieces = [piece for line in lines for piece in line.split("\n")]
         return "\n".join(
             w.text
@@ -278,8 +287,8 @@ class _Unit:
         pooled = {t for t in Scalar if f"loma_pool_{t.value}(" in body}
         for t in Scalar:
             if f"loma_add_{t.value}(" in body or t in real:
-                add.append(target.add(t))
-        add += [target.add_all(t) for t in real]
+                add.append(_of_type(target.add(t), t))
+        add += [_of_type(target.add_all, t) for t in real]
         if target.pool is not None and pooled:
             add.append(target.pool(pooled))
         parts = [*add, *_conversions(body)]
@@ -318,6 +327,10 @@ def _conversions(body: str) -> list[str]:
         if f"loma_shl{width}" in body or f"loma_shr{width}" in body:
             parts.append(_filled(R.SHIFTS, width=width))
     return parts
+
+
+def _of_type(text: str, t: Scalar) -> str:
+    return _filled(text, kind=t.value, type=SCALARS[t])
 
 
 def _filled(text: str, **values: str) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from loma.backends.cfamily import ATOM, Printer, Root, Types
+from loma.backends.cfamily import Printer, Root, Types
 from loma.backends.cfamily_statements import Program
 from loma.backends.device_function import Stops, ThreadPrinter
 from loma.ir import imperative as T
 from loma.ir.kernel import Kernel
 from loma.ir.nodes import Argument, Direction, Trap, Var
+from loma.ir.text_expr import ATOM
 from loma.ir.types import ArrayType, Scalar, Type
 
 if TYPE_CHECKING:

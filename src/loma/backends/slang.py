@@ -10,12 +10,11 @@ from functools import partial
 from typing import Final
 
 from loma.backends.c import C
-from loma.backends.cfamily import Dialect
+from loma.backends.device import DEVICE, defined
 from loma.backends.flat import FlatDialect
 from loma.backends.flat_function import FlatEntry, Parameter
-from loma.backends.slang_runtime import OPENING, WORDS, runtime
+from loma.backends.slang_runtime import MACROS, WORDS, runtime
 from loma.ir.layout import INDENT
-from loma.ir.prims.record import Prim
 from loma.ir.types import Scalar
 
 SCALARS: Final = {
@@ -29,27 +28,18 @@ OWN: Final = frozenset({"erf", "erfc", "expm1", "log1p", "cbrt", "hypot", "pow",
 """Functions that Slang has not, or with another meaning: the runtime has them."""
 
 
-class SlangDialect(Dialect):
-    """Spells elementary functions."""
-
-    def function(self, prim: Prim, type: Scalar) -> str:
-        """The name of an elementary function."""
-        name = Dialect.function(self, prim, type)
-        return f"loma_{name}" if name in OWN else name
-
-
-SLANG: Final = SlangDialect(
+SLANG: Final = replace(
+    DEVICE,
     name="slang",
     value=SCALARS,
     memory={**SCALARS, Scalar.BOOL: "int"},
     literal={Scalar.F32: "f", Scalar.F64: "l"},
     math={Scalar.F32: "", Scalar.F64: ""},
-    to_int=C.to_int,
-    tape="loma_tape",
-    growable="",
     words=C.words | WORDS,
     taken=C.taken | WORDS,
     zero="{}",
+    special={"NAN f64": "double(NAN)", "INFINITY f64": "double(INFINITY)"},
+    names={name: f"loma_{name}" for name in OWN},
 )
 
 
@@ -78,7 +68,7 @@ def _entry(e: FlatEntry) -> list[str]:
 
 TARGET: Final = FlatDialect(
     dialect=SLANG,
-    opening=OPENING,
+    opening=defined(MACROS),
     runtime=partial(runtime, atomic=True),
     entry=_entry,
     struct=("struct {}\n{{", "{};", "};\n"),

@@ -14,7 +14,6 @@ from loma.backends.flat import FlatDialect
 from loma.backends.flat_function import FlatEntry, Words
 from loma.backends.wgsl_runtime import OPENING, WORDS, runtime
 from loma.ir.layout import INDENT
-from loma.ir.prims.record import Prim
 from loma.ir.types import Scalar
 
 GROUP: Final = 64
@@ -29,7 +28,6 @@ SCALARS: Final = {
 }
 OWN: Final = frozenset({"pow", "round", "hypot", "log10", "fmod", "copysign"})
 """Functions of the runtime: WGSL has them not, or with another meaning."""
-NAMES: Final = {"fabs": "abs", "log10_libm": "log10"}
 ADD: Final = """{
     let _x: f32 = {x};
     loop {
@@ -40,17 +38,7 @@ ADD: Final = """{
 }"""
 
 
-class WgslDialect(Dialect):
-    """Spells elementary functions."""
-
-    def function(self, prim: Prim, type: Scalar) -> str:
-        """The name of an elementary function."""
-        name = prim.spelling.get("c", prim.name)
-        name = NAMES.get(name, name)
-        return f"loma_{name}" if name in OWN else name
-
-
-WGSL: Final = WgslDialect(
+WGSL: Final = Dialect(
     name="wgsl",
     value=SCALARS,
     memory={**SCALARS, Scalar.BOOL: "i32"},
@@ -72,6 +60,7 @@ WGSL: Final = WgslDialect(
         "INFINITY": "bitcast<f32>(loma_infinity)",
         "INT32_MIN": "(-2147483647 - 1)",
     },
+    names={"fabs": "abs", **{name: f"loma_{name}" for name in OWN}},
     truth="i32({})",
     step=("{}++", "{}--"),
     braces=True,

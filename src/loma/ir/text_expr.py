@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, assert_never
@@ -35,8 +36,54 @@ def quoted(message: str) -> str:
     return json.dumps(message, ensure_ascii=False)
 
 
+class ExpressionPrinter(ABC):
+    """Prints expressions; a language says how it writes what they are made of.
+
+    Each piece comes with how tightly it binds, by numbers of the language's own.
+    """
+
+    __slots__ = ()
+
+    def of(self, e: Expr, level: int = 0) -> str:
+        """The expression, in parentheses where it binds less tightly than `level`."""
+        text, binding = self._bound(e)
+        return f"({text})" if binding < level else text
+
+    def _bound(self, e: Expr) -> tuple[str, int]:
+        match e:
+            case Var():
+                return self._variable(e), ATOM
+            case Const():
+                return self._literal(e)
+            case Place():
+                return self._place(e)
+            case Result(function, args):
+                return self._result(function, args), ATOM
+            case Operation():
+                return self._operation(e)
+            case From():
+                raise AssertionError("a step of a path stands in a path")
+            case _:
+                assert_never(e)
+
+    @abstractmethod
+    def _variable(self, v: Var) -> str: ...
+
+    @abstractmethod
+    def _literal(self, c: Const) -> tuple[str, int]: ...
+
+    @abstractmethod
+    def _place(self, p: Place) -> tuple[str, int]: ...
+
+    @abstractmethod
+    def _result(self, function: str, args: tuple[Expr, ...]) -> str: ...
+
+    @abstractmethod
+    def _operation(self, e: Operation) -> tuple[str, int]: ...
+
+
 @dataclass(frozen=True, slots=True)
-class Expressions:
+class Expressions(ExpressionPrinter):
     """Prints the expressions of one function; `name` says what its variables and roots are
     called, `taken` are names that the program has given to functions and structs."""
 
@@ -44,31 +91,18 @@ class Expressions:
     float_type: Scalar
     taken: Collection[str] = ()
 
-    def of(self, e: Expr, level: int = 0) -> str:
-        """The expression, in parentheses where it binds less tightly than `level`."""
-        text, binding = self._bound(e)
-        return f"({text})" if binding < level else text
-
     def alone(self, e: Expr) -> str:
         """The expression where nothing else says its type."""
         return self.of(self._typed((e,))[0])
 
-    def _bound(self, e: Expr) -> tuple[str, int]:
-        match e:
-            case Var():
-                return self.name(e), ATOM
-            case Const():
-                return self._literal(e)
-            case Place():
-                return self.place(e), ATOM
-            case Result(function, args):
-                return self.call(function, args), ATOM
-            case Operation():
-                return self._operation(e)
-            case From():
-                raise AssertionError("a step of a path stands in a path")
-            case _:
-                assert_never(e)
+    def _variable(self, v: Var) -> str:
+        return self.name(v)
+
+    def _place(self, p: Place) -> tuple[str, int]:
+        return self.place(p), ATOM
+
+    def _result(self, function: str, args: tuple[Expr, ...]) -> str:
+        return self.call(function, args)
 
     def place(self, p: Place) -> str:
         """A place: a root followed by members and indices."""

@@ -4,14 +4,9 @@ typedef int int32_t;
 typedef uint uint32_t;
 typedef long int64_t;
 typedef ulong uint64_t;
-#define INT32_MIN INT_MIN
-#define INT32_MAX INT_MAX
-#define INT64_MIN LONG_MIN
-#define INT64_MAX LONG_MAX
 #define LOMA_SHARED __global
 #define LOMA_FUNCTION static
 #define LOMA_FIRST(place, number) atomic_cmpxchg((volatile __global int *)(place), 0, number)
-#define LOMA_ZERO(type) (type){0}
 
 typedef struct Ball {
     float height;
@@ -151,7 +146,8 @@ LOMA_FUNCTION void drop_thread(Ball ball, __global const float *restrict drag, i
 __kernel void drop(Ball ball, __global const float *restrict drag, int32_t steps,
         __global float *restrict y, int32_t _threads)
 {
-    for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {
+    const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         drop_thread(ball, drag, steps, y, thread, _threads);
     }
@@ -227,28 +223,28 @@ __kernel void r_drop(Ball ball, __global Ball *adj_ball, __global const float *r
         uint32_t _capacity, __global char *_heap, uint64_t _size, __global int32_t *_error,
         __local float *_part)
 {
-    const uint64_t _lane = get_global_id(0);
+    const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
     loma_context ctx = {
-        _words + 8 * _lane, get_global_size(0) * 8, 0, _capacity,
+        _words + 8 * _lane, 8 * _lanes, 0, _capacity,
         _heap + _lane * _size, 0, 0, _size, _error, false
     };
     float sum_adj_ball = 0;
     float sum_adj_ball_1 = 0;
-    for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
+        if (ctx.stopped)
+            break;
         ctx.used = 0;
         ctx.filled = ctx.top = 0;
         r_drop_thread(&ctx, ball, adj_ball, drag, adj_drag, steps, adj_steps, adj_y, thread,
                 _threads, &sum_adj_ball, &sum_adj_ball_1);
-        if (ctx.stopped)
-            break;
     }
     const uint _member = get_local_id(0);
-    ((__local float *)(_part + 0))[_member] = sum_adj_ball;
-    ((__local float *)(_part + 64))[_member] = sum_adj_ball_1;
+    *(_part + _member) = sum_adj_ball;
+    *(_part + 64 + _member) = sum_adj_ball_1;
     barrier(CLK_LOCAL_MEM_FENCE);
     if (_member == 0)
-        loma_add_all_f32(&adj_ball->speed, ((__local float *)(_part + 0)));
+        loma_add_all_f32(&adj_ball->speed, _part);
     if (_member == 1)
-        loma_add_all_f32(&adj_ball->height, ((__local float *)(_part + 64)));
+        loma_add_all_f32(&adj_ball->height, _part + 64);
 }

@@ -8,21 +8,10 @@ typedef unsigned long long uint64_t;
 #else
 #include <stdint.h>
 #endif
-#ifndef INT32_MIN
-#define INT32_MIN (-2147483647 - 1)
-#define INT32_MAX 2147483647
-#define INT64_MIN (-9223372036854775807LL - 1)
-#define INT64_MAX 9223372036854775807LL
-#endif
-#ifndef NAN
-#define NAN __int_as_float(0x7fffffff)
-#define INFINITY __int_as_float(0x7f800000)
-#endif
 #define restrict __restrict__
 #define LOMA_SHARED
 #define LOMA_FUNCTION static __device__ __forceinline__
 #define LOMA_FIRST(place, number) atomicCAS(place, 0, number)
-#define LOMA_ZERO(type) type()
 
 typedef struct Ball {
     float height;
@@ -170,8 +159,9 @@ extern "C" __global__ void
         drop(Ball ball, const float *restrict drag, int32_t steps, float *restrict y,
         int32_t _threads)
 {
-    for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
-            _next += gridDim.x * (int64_t)blockDim.x) {
+    const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
+            _lanes = gridDim.x * (int64_t)blockDim.x;
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         drop_thread(ball, drag, steps, y, thread, _threads);
     }
@@ -259,22 +249,22 @@ extern "C" __global__ void
         int32_t count_adj_drag, int32_t _threads, uint32_t *_words, uint32_t _capacity, char *_heap,
         uint64_t _size, int32_t *_error)
 {
-    const uint64_t _lane = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x;
+    const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
+            _lanes = gridDim.x * (int64_t)blockDim.x;
     loma_context ctx = {
-        _words + 8 * _lane, gridDim.x * (uint64_t)blockDim.x * 8, 0, _capacity,
+        _words + 8 * _lane, 8 * _lanes, 0, _capacity,
         _heap + _lane * _size, 0, 0, _size, _error, false
     };
     float sum_adj_ball = 0;
     float sum_adj_ball_1 = 0;
-    for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
-            _next += gridDim.x * (int64_t)blockDim.x) {
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
+        if (ctx.stopped)
+            break;
         ctx.used = 0;
         ctx.filled = ctx.top = 0;
         r_drop_thread(&ctx, ball, adj_ball, drag, adj_drag, steps, adj_steps, adj_y, fresh,
                 count_adj_drag, thread, _threads, &sum_adj_ball, &sum_adj_ball_1);
-        if (ctx.stopped)
-            break;
     }
     loma_add_all_f32(&adj_ball->speed, sum_adj_ball);
     loma_add_all_f32(&adj_ball->height, sum_adj_ball_1);

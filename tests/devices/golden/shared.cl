@@ -4,14 +4,7 @@ typedef int int32_t;
 typedef uint uint32_t;
 typedef long int64_t;
 typedef ulong uint64_t;
-#define INT32_MIN INT_MIN
-#define INT32_MAX INT_MAX
-#define INT64_MIN LONG_MIN
-#define INT64_MAX LONG_MAX
-#define LOMA_SHARED __global
 #define LOMA_FUNCTION static
-#define LOMA_FIRST(place, number) atomic_cmpxchg((volatile __global int *)(place), 0, number)
-#define LOMA_ZERO(type) (type){0}
 
 typedef struct _dfloat {
     float val;
@@ -45,7 +38,8 @@ LOMA_FUNCTION void line_thread(float a, float b, __global const float *restrict 
 __kernel void line(float a, float b, __global const float *restrict x, __global float *restrict y,
         int32_t _threads)
 {
-    for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {
+    const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         line_thread(a, b, x, y, thread, _threads);
     }
@@ -68,21 +62,22 @@ __kernel void r_line(float a, __global float *adj_a, float b, __global float *ad
         __global const float *restrict x, __global float *restrict adj_x,
         __global const float *restrict adj_y, int32_t _threads, __local float *_part)
 {
+    const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
     float sum_adj_a = 0;
     float sum_adj_b = 0;
-    for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         r_line_thread(a, adj_a, b, adj_b, x, adj_x, adj_y, thread, _threads, &sum_adj_a,
                 &sum_adj_b);
     }
     const uint _member = get_local_id(0);
-    ((__local float *)(_part + 0))[_member] = sum_adj_a;
-    ((__local float *)(_part + 64))[_member] = sum_adj_b;
+    *(_part + _member) = sum_adj_a;
+    *(_part + 64 + _member) = sum_adj_b;
     barrier(CLK_LOCAL_MEM_FENCE);
     if (_member == 0)
-        loma_add_all_f32(adj_a, ((__local float *)(_part + 0)));
+        loma_add_all_f32(adj_a, _part);
     if (_member == 1)
-        loma_add_all_f32(adj_b, ((__local float *)(_part + 64)));
+        loma_add_all_f32(adj_b, _part + 64);
 }
 
 LOMA_FUNCTION void d_line_thread(_dfloat a, _dfloat b, __global const _dfloat *restrict x,
@@ -98,7 +93,8 @@ LOMA_FUNCTION void d_line_thread(_dfloat a, _dfloat b, __global const _dfloat *r
 __kernel void d_line(_dfloat a, _dfloat b, __global const _dfloat *restrict x,
         __global _dfloat *restrict y, int32_t _threads)
 {
-    for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {
+    const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         d_line_thread(a, b, x, y, thread, _threads);
     }

@@ -8,21 +8,8 @@ typedef unsigned long long uint64_t;
 #else
 #include <stdint.h>
 #endif
-#ifndef INT32_MIN
-#define INT32_MIN (-2147483647 - 1)
-#define INT32_MAX 2147483647
-#define INT64_MIN (-9223372036854775807LL - 1)
-#define INT64_MAX 9223372036854775807LL
-#endif
-#ifndef NAN
-#define NAN __int_as_float(0x7fffffff)
-#define INFINITY __int_as_float(0x7f800000)
-#endif
 #define restrict __restrict__
-#define LOMA_SHARED
 #define LOMA_FUNCTION static __device__ __forceinline__
-#define LOMA_FIRST(place, number) atomicCAS(place, 0, number)
-#define LOMA_ZERO(type) type()
 
 typedef struct _dfloat {
     float val;
@@ -63,8 +50,9 @@ LOMA_FUNCTION void line_thread(float a, float b, const float *restrict x, float 
 extern "C" __global__ void
         line(float a, float b, const float *restrict x, float *restrict y, int32_t _threads)
 {
-    for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
-            _next += gridDim.x * (int64_t)blockDim.x) {
+    const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
+            _lanes = gridDim.x * (int64_t)blockDim.x;
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         line_thread(a, b, x, y, thread, _threads);
     }
@@ -96,10 +84,11 @@ extern "C" __global__ void
         float *restrict adj_x, const float *restrict adj_y, int32_t fresh, int32_t count_adj_x,
         int32_t _threads)
 {
+    const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
+            _lanes = gridDim.x * (int64_t)blockDim.x;
     float sum_adj_a = 0;
     float sum_adj_b = 0;
-    for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
-            _next += gridDim.x * (int64_t)blockDim.x) {
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         r_line_thread(a, adj_a, b, adj_b, x, adj_x, adj_y, fresh, count_adj_x, thread, _threads,
                 &sum_adj_a, &sum_adj_b);
@@ -122,8 +111,9 @@ extern "C" __global__ void
         d_line(_dfloat a, _dfloat b, const _dfloat *restrict x, _dfloat *restrict y,
         int32_t _threads)
 {
-    for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
-            _next += gridDim.x * (int64_t)blockDim.x) {
+    const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
+            _lanes = gridDim.x * (int64_t)blockDim.x;
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         d_line_thread(a, b, x, y, thread, _threads);
     }

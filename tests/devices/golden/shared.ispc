@@ -5,19 +5,7 @@ typedef unsigned int32 uint32_t;
 typedef int64 int64_t;
 typedef unsigned int64 uint64_t;
 typedef int8 char;
-#undef INT32_MIN
-#undef INT32_MAX
-#undef INT64_MIN
-#undef INT64_MAX
-#define INT32_MIN (-2147483647 - 1)
-#define INT32_MAX 2147483647
-#define INT64_MIN (-9223372036854775807LL - 1)
-#define INT64_MAX 9223372036854775807LL
-#define NAN floatbits(0x7fc00000)
-#define INFINITY floatbits(0x7f800000)
-#define LOMA_SHARED uniform
 #define LOMA_FUNCTION static inline
-#define LOMA_FIRST(place, number) atomic_compare_exchange_global(place, 0, number)
 
 typedef struct _dfloat {
     float val;

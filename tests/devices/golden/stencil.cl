@@ -4,14 +4,7 @@ typedef int int32_t;
 typedef uint uint32_t;
 typedef long int64_t;
 typedef ulong uint64_t;
-#define INT32_MIN INT_MIN
-#define INT32_MAX INT_MAX
-#define INT64_MIN LONG_MIN
-#define INT64_MAX LONG_MAX
-#define LOMA_SHARED __global
 #define LOMA_FUNCTION static
-#define LOMA_FIRST(place, number) atomic_cmpxchg((volatile __global int *)(place), 0, number)
-#define LOMA_ZERO(type) (type){0}
 
 LOMA_FUNCTION void loma_add_f32(__global float *place, float x)
 {
@@ -32,7 +25,8 @@ LOMA_FUNCTION void smooth_thread(int32_t n, __global const float *restrict x,
 __kernel void smooth(int32_t n, __global const float *restrict x, __global float *restrict y,
         int32_t _threads)
 {
-    for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {
+    const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         smooth_thread(n, x, y, thread, _threads);
     }
@@ -56,7 +50,8 @@ LOMA_FUNCTION void r_smooth_thread(int32_t n, __global int32_t *adj_n,
 __kernel void r_smooth(int32_t n, __global int32_t *adj_n, __global const float *restrict x,
         __global float *restrict adj_x, __global const float *restrict adj_y, int32_t _threads)
 {
-    for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {
+    const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         r_smooth_thread(n, adj_n, x, adj_x, adj_y, thread, _threads);
     }

@@ -8,21 +8,8 @@ typedef unsigned long long uint64_t;
 #else
 #include <stdint.h>
 #endif
-#ifndef INT32_MIN
-#define INT32_MIN (-2147483647 - 1)
-#define INT32_MAX 2147483647
-#define INT64_MIN (-9223372036854775807LL - 1)
-#define INT64_MAX 9223372036854775807LL
-#endif
-#ifndef NAN
-#define NAN __int_as_float(0x7fffffff)
-#define INFINITY __int_as_float(0x7f800000)
-#endif
 #define restrict __restrict__
-#define LOMA_SHARED
 #define LOMA_FUNCTION static __device__ __forceinline__
-#define LOMA_FIRST(place, number) atomicCAS(place, 0, number)
-#define LOMA_ZERO(type) type()
 
 /* What the threads of a block add to memory that they only add to is collected by place, in double
    precision, and reaches memory once, when the block has done its work: so many threads can add to
@@ -100,8 +87,9 @@ LOMA_FUNCTION void smooth_thread(int32_t n, const float *restrict x, float *rest
 extern "C" __global__ void
         smooth(int32_t n, const float *restrict x, float *restrict y, int32_t _threads)
 {
-    for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
-            _next += gridDim.x * (int64_t)blockDim.x) {
+    const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
+            _lanes = gridDim.x * (int64_t)blockDim.x;
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         smooth_thread(n, x, y, thread, _threads);
     }
@@ -157,8 +145,9 @@ extern "C" __global__ void
         const float *restrict adj_y, int32_t fresh, int32_t count_adj_x, int32_t _threads)
 {
     loma_pool_begin();
-    for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
-            _next += gridDim.x * (int64_t)blockDim.x) {
+    const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
+            _lanes = gridDim.x * (int64_t)blockDim.x;
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         r_smooth_thread(n, adj_n, x, adj_x, adj_y, fresh, count_adj_x, thread, _threads);
     }

@@ -4,18 +4,14 @@ typedef int int32_t;
 typedef uint uint32_t;
 typedef long int64_t;
 typedef ulong uint64_t;
-#define INT32_MIN INT_MIN
-#define INT32_MAX INT_MAX
-#define INT64_MIN LONG_MIN
-#define INT64_MAX LONG_MAX
+#define INT32_MIN (-2147483647 - 1)
 #define LOMA_SHARED __global
 #define LOMA_FUNCTION static
 #define LOMA_FIRST(place, number) atomic_cmpxchg((volatile __global int *)(place), 0, number)
-#define LOMA_ZERO(type) (type){0}
 
-LOMA_FUNCTION void loma_add_i32(__global int *place, int x)
+LOMA_FUNCTION void loma_add_i32(__global int32_t *place, int32_t x)
 {
-    atomic_add((volatile __global int *)place, x);
+    atomic_add((volatile __global int32_t *)place, x);
 }
 
 LOMA_FUNCTION void loma_add_f32(__global float *place, float x)
@@ -119,18 +115,18 @@ __kernel void divide(__global const int32_t *restrict a, __global const int32_t 
         __global int32_t *restrict c, int32_t _threads, __global uint32_t *_words,
         uint32_t _capacity, __global char *_heap, uint64_t _size, __global int32_t *_error)
 {
-    const uint64_t _lane = get_global_id(0);
+    const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
     loma_context ctx = {
-        _words + 8 * _lane, get_global_size(0) * 8, 0, _capacity,
+        _words + 8 * _lane, 8 * _lanes, 0, _capacity,
         _heap + _lane * _size, 0, 0, _size, _error, false
     };
-    for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
+        if (ctx.stopped)
+            break;
         ctx.used = 0;
         ctx.filled = ctx.top = 0;
         divide_thread(&ctx, a, b, c, thread, _threads);
-        if (ctx.stopped)
-            break;
     }
 }
 
@@ -143,7 +139,8 @@ LOMA_FUNCTION void histogram_thread(__global const int32_t *restrict x,
 __kernel void histogram(__global const int32_t *restrict x, __global int32_t *restrict counts,
         int32_t _threads)
 {
-    for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {
+    const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         histogram_thread(x, counts, thread, _threads);
     }
@@ -158,16 +155,17 @@ LOMA_FUNCTION void total_thread(__global const float *restrict x, __global float
 __kernel void total(__global const float *restrict x, __global float *s, int32_t _threads,
         __local float *_part)
 {
+    const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
     float sum_s = 0;
-    for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         total_thread(x, s, thread, _threads, &sum_s);
     }
     const uint _member = get_local_id(0);
-    ((__local float *)(_part + 0))[_member] = sum_s;
+    *(_part + _member) = sum_s;
     barrier(CLK_LOCAL_MEM_FENCE);
     if (_member == 0)
-        loma_add_all_f32(s, ((__local float *)(_part + 0)));
+        loma_add_all_f32(s, _part);
 }
 
 LOMA_FUNCTION void scratch_thread(loma_context *ctx, int32_t n, __global const float *restrict x,
@@ -206,17 +204,17 @@ __kernel void scratch(int32_t n, __global const float *restrict x, __global floa
         int32_t _threads, __global uint32_t *_words, uint32_t _capacity, __global char *_heap,
         uint64_t _size, __global int32_t *_error)
 {
-    const uint64_t _lane = get_global_id(0);
+    const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
     loma_context ctx = {
-        _words + 8 * _lane, get_global_size(0) * 8, 0, _capacity,
+        _words + 8 * _lane, 8 * _lanes, 0, _capacity,
         _heap + _lane * _size, 0, 0, _size, _error, false
     };
-    for (int64_t _next = get_global_id(0); _next < _threads; _next += get_global_size(0)) {
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
+        if (ctx.stopped)
+            break;
         ctx.used = 0;
         ctx.filled = ctx.top = 0;
         scratch_thread(&ctx, n, x, y, thread, _threads);
-        if (ctx.stopped)
-            break;
     }
 }

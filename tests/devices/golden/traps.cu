@@ -8,21 +8,11 @@ typedef unsigned long long uint64_t;
 #else
 #include <stdint.h>
 #endif
-#ifndef INT32_MIN
 #define INT32_MIN (-2147483647 - 1)
-#define INT32_MAX 2147483647
-#define INT64_MIN (-9223372036854775807LL - 1)
-#define INT64_MAX 9223372036854775807LL
-#endif
-#ifndef NAN
-#define NAN __int_as_float(0x7fffffff)
-#define INFINITY __int_as_float(0x7f800000)
-#endif
 #define restrict __restrict__
 #define LOMA_SHARED
 #define LOMA_FUNCTION static __device__ __forceinline__
 #define LOMA_FIRST(place, number) atomicCAS(place, 0, number)
-#define LOMA_ZERO(type) type()
 
 LOMA_FUNCTION void loma_add_i32(int32_t *place, int32_t x)
 {
@@ -137,19 +127,19 @@ extern "C" __global__ void
         int32_t _threads, uint32_t *_words, uint32_t _capacity, char *_heap, uint64_t _size,
         int32_t *_error)
 {
-    const uint64_t _lane = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x;
+    const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
+            _lanes = gridDim.x * (int64_t)blockDim.x;
     loma_context ctx = {
-        _words + 8 * _lane, gridDim.x * (uint64_t)blockDim.x * 8, 0, _capacity,
+        _words + 8 * _lane, 8 * _lanes, 0, _capacity,
         _heap + _lane * _size, 0, 0, _size, _error, false
     };
-    for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
-            _next += gridDim.x * (int64_t)blockDim.x) {
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
+        if (ctx.stopped)
+            break;
         ctx.used = 0;
         ctx.filled = ctx.top = 0;
         divide_thread(&ctx, a, b, c, thread, _threads);
-        if (ctx.stopped)
-            break;
     }
 }
 
@@ -162,8 +152,9 @@ LOMA_FUNCTION void histogram_thread(const int32_t *restrict x, int32_t *restrict
 extern "C" __global__ void
         histogram(const int32_t *restrict x, int32_t *restrict counts, int32_t _threads)
 {
-    for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
-            _next += gridDim.x * (int64_t)blockDim.x) {
+    const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
+            _lanes = gridDim.x * (int64_t)blockDim.x;
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         histogram_thread(x, counts, thread, _threads);
     }
@@ -177,9 +168,10 @@ LOMA_FUNCTION void total_thread(const float *restrict x, float *s, int32_t threa
 
 extern "C" __global__ void total(const float *restrict x, float *s, int32_t _threads)
 {
+    const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
+            _lanes = gridDim.x * (int64_t)blockDim.x;
     float sum_s = 0;
-    for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
-            _next += gridDim.x * (int64_t)blockDim.x) {
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         total_thread(x, s, thread, _threads, &sum_s);
     }
@@ -193,8 +185,9 @@ LOMA_FUNCTION void ragged_thread(float **x, float *restrict y, int32_t thread, i
 
 extern "C" __global__ void ragged(float **x, float *restrict y, int32_t _threads)
 {
-    for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
-            _next += gridDim.x * (int64_t)blockDim.x) {
+    const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
+            _lanes = gridDim.x * (int64_t)blockDim.x;
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         ragged_thread(x, y, thread, _threads);
     }
@@ -236,18 +229,18 @@ extern "C" __global__ void
         scratch(int32_t n, const float *restrict x, float *restrict y, int32_t _threads,
         uint32_t *_words, uint32_t _capacity, char *_heap, uint64_t _size, int32_t *_error)
 {
-    const uint64_t _lane = blockIdx.x * (uint64_t)blockDim.x + threadIdx.x;
+    const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
+            _lanes = gridDim.x * (int64_t)blockDim.x;
     loma_context ctx = {
-        _words + 8 * _lane, gridDim.x * (uint64_t)blockDim.x * 8, 0, _capacity,
+        _words + 8 * _lane, 8 * _lanes, 0, _capacity,
         _heap + _lane * _size, 0, 0, _size, _error, false
     };
-    for (int64_t _next = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; _next < _threads;
-            _next += gridDim.x * (int64_t)blockDim.x) {
+    for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
+        if (ctx.stopped)
+            break;
         ctx.used = 0;
         ctx.filled = ctx.top = 0;
         scratch_thread(&ctx, n, x, y, thread, _threads);
-        if (ctx.stopped)
-            break;
     }
 }

@@ -5,16 +5,7 @@ typedef unsigned int32 uint32_t;
 typedef int64 int64_t;
 typedef unsigned int64 uint64_t;
 typedef int8 char;
-#undef INT32_MIN
-#undef INT32_MAX
-#undef INT64_MIN
-#undef INT64_MAX
 #define INT32_MIN (-2147483647 - 1)
-#define INT32_MAX 2147483647
-#define INT64_MIN (-9223372036854775807LL - 1)
-#define INT64_MAX 9223372036854775807LL
-#define NAN floatbits(0x7fc00000)
-#define INFINITY floatbits(0x7f800000)
 #define LOMA_SHARED uniform
 #define LOMA_FUNCTION static inline
 #define LOMA_FIRST(place, number) atomic_compare_exchange_global(place, 0, number)
@@ -68,16 +59,17 @@ export void divide(uniform const int32_t * uniform a, uniform const int32_t * un
         uniform uint32_t _capacity, uniform char * uniform _heap, uniform uint64_t _size,
         uniform int32_t * uniform _error)
 {
+    const int64_t _lane = programIndex, _lanes = programCount;
     loma_context ctx = {
-        _words + 8 * programIndex, programCount * 8, 0, _capacity,
-        _heap, 0, 0, _size, _error, false
+        _words + 8 * _lane, 8 * _lanes, 0, _capacity,
+        _heap + _lane * _size, 0, 0, _size, _error, false
     };
     foreach (thread = 0 ... _threads) {
-        if (!ctx.stopped) {
-            ctx.used = 0;
-            ctx.filled = ctx.top = 0;
-            divide_thread(&ctx, a, b, c, thread, _threads);
-        }
+        if (ctx.stopped)
+            continue;
+        ctx.used = 0;
+        ctx.filled = ctx.top = 0;
+        divide_thread(&ctx, a, b, c, thread, _threads);
     }
 }
 
