@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from properties.statements import Writer
 
 TEXTS: Final = Path(__file__).parent / "texts"
-CONSTANT: Final = "COUNT"
+CONSTANTS: Final = {"COUNT": "1 + 2", "TABLE": "[0.5, 1.25, -3 / 4.0]"}
 IMPORTS: Final = {
     "vec": ("vec2", "vec3", "cross", "normalize", "length"), "quat": ("quat",),
     "mat": ("mat2", "determinant"), "logexp": ("logsumexp", "sigmoid"), "interp": ("linear",)}
@@ -79,11 +79,11 @@ def needs(lines: list[str]) -> list[str]:
     imports = [
         f"from loma.std.{module} import {', '.join(n for n in names if n in used)}"
         for module, names in IMPORTS.items() if used & set(names)]
-    constant = [f"{CONSTANT} = 1 + 2"] if CONSTANT in used else []
+    constants = [f"{name} = {value}" for name, value in CONSTANTS.items() if name in used]
     generic = [line for line in found if line.startswith("T = ")]
     if generic and 'T = TypeVar("T")' in lines:
         found = [p.replace('T = TypeVar("T")\n', "") for p in found]
-    return [*imports, *constant, *(line for p in found for line in p.splitlines())]
+    return [*imports, *constants, *(line for p in found for line in p.splitlines())]
 
 
 def _defined(piece: str) -> set[str]:

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from loma.diagnostics import Span
 
 Known: TypeAlias = float | int | bool
+Table: TypeAlias = "tuple[Known | Table, ...]"
 
 LARGEST: Final = 2**63
 MOST_BITS: Final = 64
@@ -19,9 +20,9 @@ NESTING: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A name for a number; `span` is where it was given."""
+    """A name for a number, or for a table of numbers; `span` is where it was given."""
 
-    value: Known
+    value: Known | Table
     span: Span
 
 
@@ -33,7 +34,10 @@ def evaluate(
         case ast.Constant(int() | float() as value):
             return value
         case ast.Name(name) if name in constants:
-            return constants[name].value
+            found = constants[name].value
+            return None if isinstance(found, tuple) else found
+        case ast.Subscript() | ast.Call(ast.Name("len"), [_], []):
+            return _of_table(node, constants, depth)
         case ast.UnaryOp(ast.USub(), operand) if depth:
             inner = evaluate(operand, constants, depth - 1)
             return None if inner is None else -inner
@@ -43,6 +47,42 @@ def evaluate(
             return None if x is None or y is None else _combined(RULES[type(op)], x, y)
         case _:
             return None
+
+
+def table(node: ast.expr, constants: Mapping[str, Constant]) -> Table | None:
+    """The numbers that a list stands for; None if they are not known now."""
+    match node:
+        case ast.List([_, *_] as items) | ast.Tuple([_, *_] as items):
+            found = [evaluate(x, constants) if (inner := table(x, constants)) is None else inner
+                     for x in items]
+            known = tuple([x for x in found if x is not None])
+            return known if len(known) == len(found) else None
+        case ast.Name(name) if name in constants:
+            value = constants[name].value
+            return value if isinstance(value, tuple) else None
+        case ast.Subscript(base, index):
+            whole, at = table(base, constants), evaluate(index, constants)
+            row = None if whole is None else _element(whole, at)
+            return row if isinstance(row, tuple) else None
+        case _:
+            return None
+
+
+def _of_table(
+    node: ast.Subscript | ast.Call, constants: Mapping[str, Constant], depth: int
+) -> Known | None:
+    """An element of a table, or its length."""
+    base = node.value if isinstance(node, ast.Subscript) else node.args[0]
+    whole = table(base, constants) if depth else None
+    if whole is None or isinstance(node, ast.Call):
+        return None if whole is None else len(whole)
+    found = _element(whole, evaluate(node.slice, constants, depth - 1))
+    return None if isinstance(found, tuple) else found
+
+
+def _element(whole: Table, at: Known | None) -> Known | Table | None:
+    inside = isinstance(at, int) and -len(whole) <= at < len(whole)
+    return whole[at] if inside and isinstance(at, int) else None
 
 
 def _combined(rule: Callable[[Known, Known], Known], x: Known, y: Known) -> Known | None:

@@ -89,5 +89,5 @@ def check_reachable(block: tuple[surface.Stmt, ...], findings: list[Finding]) ->
             case surface.If(_, then, orelse), _:
                 check_reachable(then, findings)
                 check_reachable(orelse, findings)
-            case (surface.While(body=body) | surface.For(body=body)), _:
+            case (surface.While(body=body) | surface.For(body=body) | surface.Each(body=body)), _:
                 check_reachable(body, findings)

@@ -22,6 +22,11 @@ def _free(part: object) -> Iterator[str]:  # noqa: C901 - one dispatch
         case surface.Reduce(counter=counter):
             inner = [getattr(part, x.name) for x in fields(part) if x.name != "counter"]
             yield from _without(_free(tuple(inner)), (counter.name,))
+        case surface.Comprehension(value, over):
+            yield from _free((over.sources, over.first))
+            yield from _without(_free(value), _targets(over))
+        case surface.Each(over, body):
+            yield from _free((over.sources, over.first, body))
         case surface.Name(name):
             yield name
         case surface.Call(function, args, keywords):
@@ -54,6 +59,9 @@ def _bound(part: object) -> Iterator[str]:  # noqa: C901 - one dispatch
         case surface.For(name, body=body):
             yield name
             yield from _bound(body)
+        case surface.Each(over, body):
+            yield from _targets(over)
+            yield from _bound(body)
         case surface.If(_, then, orelse):
             yield from _bound((then, orelse))
         case surface.While(body=body):
@@ -62,3 +70,16 @@ def _bound(part: object) -> Iterator[str]:  # noqa: C901 - one dispatch
             yield f.name
         case _:
             pass
+
+
+def _targets(over: surface.Over) -> Iterator[str]:
+    """The variables that a loop makes."""
+    todo: list[surface.Expr | None] = [over.counter, *over.targets]
+    while todo:
+        match todo.pop():
+            case surface.Name(name):
+                yield name
+            case surface.Tuple(elements):
+                todo += elements
+            case _:
+                pass

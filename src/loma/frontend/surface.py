@@ -5,9 +5,9 @@
              | StackTypeExpr | GenericTypeExpr | CallableTypeExpr | KnownType | BadType
     Expr     = Number | Name | Index | Subscript | Member | Unary | Binary | Comparison | Logical
              | Conditional | Call | MethodCall | Tuple | Reduce | Lambda | Specialised
-             | Contains | Kept | Bad
-    Stmt     = Declare | Assign | Augment | If | While | For | Return | Break | Continue | CallStmt
-             | Assert | Print | InnerFunction | Keep | Flag
+             | Contains | Kept | List | Comprehension | Bad
+    Stmt     = Declare | Assign | Augment | If | While | For | Each | Return | Break | Continue
+             | CallStmt | Assert | Print | InnerFunction | Keep | Flag
 
 `Bad` and `BadType` stand where the parser has already reported something. The parser has replaced
 the names of constants by their values.
@@ -23,10 +23,15 @@ from loma.frontend.surface_generic import InnerFunction as InnerFunction
 from loma.frontend.surface_generic import Instance as Instance
 from loma.frontend.surface_generic import Lambda as Lambda
 from loma.frontend.surface_generic import Specialised as Specialised
+from loma.frontend.surface_short import Comprehension as Comprehension
 from loma.frontend.surface_short import Contains as Contains
+from loma.frontend.surface_short import Each as Each
 from loma.frontend.surface_short import Flag as Flag
 from loma.frontend.surface_short import Keep as Keep
 from loma.frontend.surface_short import Kept as Kept
+from loma.frontend.surface_short import List as List
+from loma.frontend.surface_short import Over as Over
+from loma.frontend.surface_short import Range as Range
 from loma.frontend.surface_types import ArrayTypeExpr as ArrayTypeExpr
 from loma.frontend.surface_types import BadType as BadType
 from loma.frontend.surface_types import CallableTypeExpr as CallableTypeExpr
@@ -188,7 +193,7 @@ class Bad(Node):
 Expr: TypeAlias = (
     Number | Name | Index | Subscript | Member | Unary | Binary | Comparison | Logical
     | Conditional | Call | Reduce | MethodCall | Tuple | Lambda | Specialised | Contains | Kept
-    | Bad
+    | List | Comprehension | Bad
 )
 Text: TypeAlias = tuple[Expr | str, ...]
 
@@ -296,7 +301,7 @@ class BadStmt(Node):
 
 Stmt: TypeAlias = (
     Declare | Assign | Augment | If | While | For | Return | Break | Continue
-    | CallStmt | Assert | Print | InnerFunction | Keep | Flag | BadStmt
+    | Each | CallStmt | Assert | Print | InnerFunction | Keep | Flag | BadStmt
 )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from loma.frontend.surface_types import Node
 
 if TYPE_CHECKING:
-    from loma.frontend.surface import Expr
+    from loma.frontend.surface import Expr, Name, Stmt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,3 +41,52 @@ class Contains(Node):
 
     value: Expr
     elements: tuple[Expr, ...]
+
+
+# Arrays as they are written, and loops over arrays.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class List(Node):
+    """[a, b]: an array of known length."""
+
+    elements: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Range(Node):
+    """range(start, stop, step) among the things that a loop visits together."""
+
+    start: Expr
+    stop: Expr
+    step: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Over(Node):
+    """What a loop visits: in each round every target takes an element of its source.
+
+    `counter` counts the rounds from `first` on. `backwards`: the last elements come first.
+    """
+
+    targets: tuple[Expr, ...]
+    sources: tuple[Expr | Range, ...]
+    counter: Name | None = None
+    first: Expr | None = None
+    backwards: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Each(Node):
+    """for targets in sources: body."""
+
+    over: Over
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comprehension(Node):
+    """[value for targets in sources]; `[value] * n` visits a range, and takes no element."""
+
+    value: Expr
+    over: Over

@@ -36,7 +36,15 @@ class Assignments(Parts):
         """target = value; the first assignment to a name declares it."""
         if isinstance(s.target, surface.Tuple):
             return unpack(self, s, s.target)
+        if isinstance(s.value, surface.List | surface.Comprehension):
+            return self.list_assigned(s, s.value)
         return self.assigned(s, self.right_side(s.value))
+
+    def list_assigned(
+        self, s: surface.Assign, e: surface.List | surface.Comprehension
+    ) -> typed.Stmt | None:
+        """target = an array as it is written."""
+        raise NotImplementedError
 
     def assigned(self, s: surface.Assign, value: typed.Expr | None) -> typed.Stmt | None:
         """target = value, with the value checked already."""
@@ -55,12 +63,13 @@ class Assignments(Parts):
             if done is not None:
                 return done
         at, effects = len(self.ahead), self.effects
-        target = self._target(s, s.target)
-        return self._put(s, target, value if effects == self.effects else self.held(value, at))
+        target = self.written_place(s, s.target)
+        return self.put(s, target, value if effects == self.effects else self.held(value, at))
 
-    def _put(
+    def put(
         self, s: surface.Assign, target: typed.Expr | None, value: typed.Expr | None
     ) -> typed.Stmt | None:
+        """The assignment of a value to a place."""
         if target is None or value is None or not self.fits_inferred(s, target, value):
             return None
         if isinstance(target, Item):
@@ -103,7 +112,7 @@ class Assignments(Parts):
 
     def augment(self, s: surface.Augment) -> typed.Stmt | None:
         """target operator= value; the target's indices are evaluated once."""
-        target = self._target(s, s.target)
+        target = self.written_place(s, s.target)
         at, effects = len(self.ahead), self.effects
         value = self.expr(s.value)
         if target is None or value is None:
@@ -173,7 +182,7 @@ class Assignments(Parts):
         self.report(type_codes.misplaced_type(
             span, "a `Tape`", "copied", "pass it on as an `InOut[Tape]` argument"))
 
-    def _target(self, s: surface.Node, e: surface.Expr) -> typed.Expr | None:
+    def written_place(self, s: surface.Node, e: surface.Expr) -> typed.Expr | None:
         """A place that is written."""
         if isinstance(e, surface.Name):
             entry = self.scope.find(e.name)

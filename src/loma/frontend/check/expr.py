@@ -12,6 +12,7 @@ from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check.operators import BITS, TRUTHS, Operators, chained, counted
 from loma.frontend.check.order import Ordered
+from loma.frontend.check.places import field_span
 from loma.frontend.check.scope import Context, Scope
 from loma.frontend.check.short import contains
 from loma.frontend.check.stacks import alone
@@ -48,6 +49,8 @@ class ExpressionChecker(Ordered):
         self.missing: set[str] = set()
         self.called: set[str] = set()
         self.kept_values: dict[int, typed.Expr | None] = {}
+        self.tables: dict[object, typed.Symbol] = {}
+        self.opening: list[typed.Stmt] = []
 
     def report(self, finding: Finding) -> None:
         """Collects a finding."""
@@ -88,6 +91,8 @@ class ExpressionChecker(Ordered):
                 return self.no_function_value(e)
             case surface.Contains():
                 return contains(self, e)
+            case surface.List() | surface.Comprehension():
+                return self.array_value(e)
             case surface.Kept(key):
                 return self.kept_values.get(key)
             case surface.Bad():
@@ -100,6 +105,10 @@ class ExpressionChecker(Ordered):
     @abstractmethod
     def reduction(self, e: surface.Reduce) -> typed.Expr | None:
         """A reduction over a range."""
+
+    @abstractmethod
+    def array_value(self, e: surface.List | surface.Comprehension) -> typed.Expr | None:
+        """An array as it is written."""
 
     @abstractmethod
     def call(self, e: surface.Call) -> typed.Expr | None:
@@ -386,11 +395,5 @@ class ExpressionChecker(Ordered):
         if e.field in members:
             return typed.Member(base, e.field, members[e.field], span=e.span)
         if members and (base.type.name, e.field) not in self.types.poisoned:
-            self.report(codes.no_member(e, self._tail(e), base.type.name, members))
+            self.report(codes.no_member(e, field_span(e), base.type.name, members))
         return None
-
-    def _tail(self, e: surface.Member) -> Span:
-        """The span of the member's name alone."""
-        s = e.span
-        start = s.end_column - len(e.field)
-        return Span(s.file, s.end_line, max(start, 0), s.end_line, s.end_column)

@@ -6,7 +6,8 @@ from loma.frontend import surface, typed
 from loma.frontend.check.call import CallChecker
 from loma.frontend.check.scope import Context, Entry, Slot
 from loma.frontend.codes import names as codes
-from loma.ir.types import BOOL, I32, I64, Scalar, Type
+from loma.frontend.codes import short as short_codes
+from loma.ir.types import BOOL, I32, I64, ArrayType, Scalar, Type
 
 
 class Inference(CallChecker):
@@ -72,12 +73,29 @@ class Inference(CallChecker):
 
     def fits_inferred(self, s: surface.Node, target: typed.Expr, value: typed.Expr) -> bool:
         """Whether a variable that got its type from its first value can hold a later one."""
+        if isinstance(target, typed.Index):
+            return self.fits_elements(s, target, value.type)
         if not isinstance(target, typed.Name) or target.symbol not in self.inferred:
             return True
         if not _loses(target.type, value.type):
             return True
         self.report(codes.differing(s, value.span, target.symbol.name,
                                     self.types.text(target.type), self.types.text(value.type)))
+        return False
+
+    def fits_elements(self, s: surface.Node, target: typed.Expr, given: Type | None) -> bool:
+        """Whether an array that got its type from its first elements can hold later ones."""
+        root, held = target, target.type
+        while isinstance(root, typed.Index | typed.View):
+            root = root.base
+        while isinstance(held, ArrayType):
+            held = held.element
+        if not isinstance(root, typed.Name) or root.symbol not in self.inferred:
+            return True
+        if not _loses(held, given):
+            return True
+        self.report(short_codes.held(s, s.span, root.symbol.name, self.types.text(held),
+                                     self.types.text(given)))
         return False
 
     def check_read(self) -> None:

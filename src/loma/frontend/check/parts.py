@@ -71,9 +71,9 @@ class Parts(Inference):
         if any((literal(n) or 0) < 0 for n in sizes):
             self.report(type_codes.array_size(e.span))
             return None
-        return ArrayType(element), self._count(sizes, e.span), sizes
+        return ArrayType(element), self.count_of(sizes, e.span), sizes
 
-    def _count(self, sizes: tuple[typed.Expr, ...], span: Span) -> typed.Expr:
+    def count_of(self, sizes: tuple[typed.Expr, ...], span: Span) -> typed.Expr:
         """The number of elements: no size is negative, and an index can count them."""
         zero = number(0, span)
         conditions = [c for n in sizes if (c := compare(prims.LE, zero, n, span)) is not None]
@@ -85,6 +85,14 @@ class Parts(Inference):
         checks = tuple([(c, "the size of a local array is negative or too large")
                         for c in conditions])
         return typed.Checked(product(sizes, span), checks, I32, span=span)
+
+    def same_size(self, size: typed.Expr, wanted: typed.Expr, span: Span) -> typed.Expr:
+        """A size that is another one, or the program stops."""
+        same = compare(prims.EQ, size, wanted, span)
+        if same is None:
+            return size
+        checks = ((same, "a list is given to an array of another size"),)
+        return self.kept(typed.Checked(size, checks, I32, span=span), "size")
 
     # Elements.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeGuard
 
+from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check.shapes import alike
 from loma.ir.names import BUILTIN
@@ -27,6 +28,12 @@ def is_memory(e: typed.Expr) -> bool:
     while isinstance(e, (typed.Index, typed.View, typed.Member)):
         e = e.base
     return isinstance(e, typed.Name)
+
+
+def field_span(e: surface.Member) -> Span:
+    """The span of the member's name alone."""
+    s = e.span
+    return Span(s.file, s.end_line, max(s.end_column - len(e.field), 0), s.end_line, s.end_column)
 
 
 def overlap(a: typed.Expr, b: typed.Expr) -> bool:

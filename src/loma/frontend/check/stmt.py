@@ -7,9 +7,11 @@ from typing import assert_never
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
+from loma.frontend.check import lists
 from loma.frontend.check import stacks as check_stacks
 from loma.frontend.check.call import STATEMENTS
 from loma.frontend.check.construct import fill, fill_array
+from loma.frontend.check.each import each
 from loma.frontend.check.generic_types import innermost
 from loma.frontend.check.launch import launch
 from loma.frontend.check.reduce import bounds, reduction
@@ -53,7 +55,8 @@ class FunctionChecker(StackChecker):
         if signature is None:
             return None
         ready = tuple([p for p in params if p is not None])
-        return typed.Function(f.name, ready, signature, body, span=f.span)
+        whole = (*self.opening, *body)
+        return typed.Function(f.name, ready, signature, whole, span=f.span)
 
     def _params(self, f: surface.Function) -> list[typed.Symbol | None]:
         params: list[typed.Symbol | None] = []
@@ -113,6 +116,8 @@ class FunctionChecker(StackChecker):
                 return self._while(s)
             case surface.For():
                 return self._for(s)
+            case surface.Each():
+                return each(self, s)
             case surface.Return():
                 return self._return(s)
             case surface.Break():
@@ -154,7 +159,7 @@ class FunctionChecker(StackChecker):
     def _while(self, s: surface.While) -> typed.Stmt | None:
         """A loop; where its condition needs statements, they begin each round."""
         test, steps = self.aside(lambda: self.condition(s.cond))
-        body = self._loop(s.body)
+        body = self.looped(s.body)
         if test is None:
             return None
         if steps:
@@ -163,7 +168,8 @@ class FunctionChecker(StackChecker):
             test, body = typed.Literal(True, BOOL, span=test.span), (*steps, leave, *body)
         return typed.While(test, body, s.max_iter, span=s.span)
 
-    def _loop(self, body: tuple[surface.Stmt, ...]) -> tuple[typed.Stmt, ...]:
+    def looped(self, body: tuple[surface.Stmt, ...]) -> tuple[typed.Stmt, ...]:
+        """The body of a loop."""
         self.loops += 1
         done = self.inner(body)
         self.loops -= 1
@@ -182,7 +188,7 @@ class FunctionChecker(StackChecker):
         self.constant.add(symbol)
         with self.scope.rounds() if s.parallel else self.scope.block():
             self.declare(s.name, Entry(symbol, s, counter=True), _first_line(s.span))
-            body = self._rounds(s.body) if s.parallel else self._loop(s.body)
+            body = self._rounds(s.body) if s.parallel else self.looped(s.body)
         if start is None or stop is None:
             return None
         return typed.For(symbol, start, stop, s.step, body, s.parallel, span=s.span)
@@ -194,6 +200,16 @@ class FunctionChecker(StackChecker):
         self.loops = outer
         return done
 
+    def array_value(self, e: surface.List | surface.Comprehension) -> typed.Expr | None:
+        """An array as it is written."""
+        return lists.value(self, e)
+
+    def list_assigned(
+        self, s: surface.Assign, e: surface.List | surface.Comprehension
+    ) -> typed.Stmt | None:
+        """target = an array as it is written."""
+        return lists.assigned(self, s, e)
+
     def reduction(self, e: surface.Reduce) -> typed.Expr | None:
         """A reduction over a range."""
         return reduction(self, e)
@@ -201,6 +217,8 @@ class FunctionChecker(StackChecker):
     def _declare(self, s: surface.Declare) -> typed.Stmt | None:
         if isinstance(s.type, surface.StackTypeExpr):
             return check_stacks.declare(self, s, s.type)
+        if isinstance(s.value, surface.List | surface.Comprehension):
+            return lists.declared(self, s, s.value)
         value = None if s.value is None else self.right_side(s.value)
         t, count, shape = self._declared(s)
         growable = grows(s.type)

@@ -173,16 +173,29 @@ def max_iter(span: Span) -> Finding:
 
 
 def for_form(span: Span) -> Finding:
-    """`for` over something else than a range.
+    """A malformed range.
 
-    A `for` loop counts; it does not visit the elements of an array.
+    `range` takes a stop, a start and a stop, or these and a step; `parallel` takes a stop.
 
-        def f(a : Out[Array[float]]):
-            for x in a:
-                x = 1
+        def f(a : Out[Array[float]], n : In[int]):
+            for i in range(0, n, 1, 1):
+                a[i] = 1
     """
-    return finding("E0124", "`for` goes over something that is not a range", span,
-                   help="write `for i in range(start, stop, step):`")
+    return finding("E0124", "malformed range", span,
+                   help="write `range(start, stop, step)`, or `parallel(stop)`")
+
+
+def loop_target(span: Span) -> Finding:
+    """A loop that assigns something else than variables.
+
+    In each round the variables of a loop get new values.
+
+        def f(a : Out[Array[float]], n : In[int]):
+            for a[0] in range(n):
+                pass
+    """
+    return finding("E0126", "the variable of a loop is a name", span,
+                   help="write `for i in ...`, and assign it in the loop")
 
 
 def for_step(span: Span) -> Finding:

@@ -24,6 +24,9 @@ FOREIGN_TYPES: Final = {
 FOREIGN_CALLS: Final = {
     "print": "`print(...)` is a statement: write it on a line of its own",
     "range": "`range` stands in `for i in range(n):` only",
+    "enumerate": "`enumerate` stands in `for i, v in enumerate(a):` only",
+    "zip": "`zip` stands in `for u, v in zip(a, b):` only, or in `enumerate(zip(a, b))`",
+    "reversed": "`reversed` stands in `for v in reversed(a):` only, around an array or a range",
     "parallel": "`parallel` stands in `for i in parallel(n):` only",
     **{name: f"write `{name}(a[i] for i in range(n))`" for name in ("sum", "argmin", "argmax")},
     "fwd_diff": "write `name = fwd_diff(f)` at the top level of the file, and call `name`",

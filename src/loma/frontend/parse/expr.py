@@ -16,6 +16,7 @@ from loma.frontend.codes.arrays import size_computed
 from loma.frontend.codes.parallel import launch_form
 from loma.frontend.constants import Constant, evaluate
 from loma.frontend.errors import Finding
+from loma.frontend.parse.each import comprehension, constant, listed, repeated
 from loma.frontend.parse.range import REDUCTIONS, reduction
 from loma.frontend.parse.short import Keys, member
 from loma.frontend.source import Placed, Source
@@ -37,10 +38,8 @@ ALLOWED: Final = frozenset((
 DIRECTIONS: Final = {d.value: d for d in Direction}
 FOREIGN: Final[dict[type[ast.expr], tuple[str, str]]] = {
     ast.Lambda: ("`lambda`", "define a function with `def`"),
-    ast.List: ("a list", "declare an array, `a : Array[float, 3]`, and assign its elements"),
     ast.Dict: ("a dictionary", "use a class"),
     ast.Set: ("a set", "use an array"),
-    ast.ListComp: ("a comprehension", "write a loop"),
     ast.SetComp: ("a comprehension", "write a loop"),
     ast.DictComp: ("a comprehension", "write a loop"),
     ast.GeneratorExp: ("a generator", "write a loop, or `sum(x[i] for i in range(n))`"),
@@ -120,13 +119,20 @@ class ExpressionParser:
     def _expr(self, node: ast.expr) -> surface.Expr:  # noqa: C901 - one dispatch
         match node:
             case ast.Name(name) if name in self.constants:
-                return surface.Number(self.constants[name].value, span=self.span(node))
+                return constant(self.constants[name].value, self.span(node))
             case ast.Name(name):
                 return surface.Name(name, span=self.span(node))
             case ast.Constant():
                 return self._constant(node)
+            case ast.BinOp(ast.List([value]), ast.Mult(), count) | ast.BinOp(
+                    count, ast.Mult(), ast.List([value])):
+                return repeated(self, value, count, self.span(node))
             case ast.BinOp():
                 return self._arithmetic(node)
+            case ast.List():
+                return listed(self, node)
+            case ast.ListComp():
+                return comprehension(self, node)
             case ast.UnaryOp():
                 return self._unary(node)
             case ast.Compare():

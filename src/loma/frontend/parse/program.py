@@ -10,8 +10,9 @@ from loma.frontend import surface
 from loma.frontend.codes import constructs
 from loma.frontend.codes import syntax as codes
 from loma.frontend.codes.base import near
-from loma.frontend.constants import Constant, evaluate
+from loma.frontend.constants import Constant, Known, Table, evaluate, table
 from loma.frontend.parse.classes import ClassParser, without_docstring
+from loma.frontend.parse.each import over
 from loma.frontend.parse.expr import ARITHMETIC, DIRECTIONS
 from loma.frontend.parse.range import LARGEST, bounds, launched, literal_int
 from loma.frontend.parse.rules import decorated
@@ -69,7 +70,8 @@ class Parser(ClassParser):
                 return
 
     def _constant_found(self, target: ast.Name, value: ast.expr) -> bool:
-        found = evaluate(value, self.constants)
+        found: Known | Table | None = evaluate(value, self.constants)
+        found = table(value, self.constants) if found is None else found
         if found is not None:
             span = self.span(target)
             self.identifier(target.id, span)
@@ -311,11 +313,16 @@ class Parser(ClassParser):
                 body = loop_body(self, node)
                 loop = surface.For(name, zero, stop, step, body, parallel=True, span=span)
                 return with_else(self, node, loop)
-            case ast.For(ast.Name()):
-                self.report(constructs.for_form(self.span(node.iter)))
+            case ast.For(target, ast.Call(ast.Name("range" | "parallel"))):
+                self.report(constructs.for_form(self.span(node.iter)) if isinstance(
+                    target, ast.Name) else constructs.loop_target(self.span(target)))
+                return (surface.BadStmt(span=span),)
             case _:
-                self.report(constructs.for_form(self.span(node.target)))
-        return (surface.BadStmt(span=span),)
+                visited = over(self, node.target, node.iter)
+                body = loop_body(self, node)
+                each = surface.BadStmt(span=span) if visited is None else (
+                    surface.Each(visited, body, span=span))
+                return with_else(self, node, each)
 
     def _assert(self, node: ast.Assert, span: Span) -> tuple[surface.Stmt, ...]:
         shown = () if node.msg is None else message(self, node.msg)
