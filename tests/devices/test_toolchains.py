@@ -6,7 +6,7 @@ import pytest
 from devices.toolchains import MISSING
 
 
-@pytest.mark.parametrize("name", ["opencl", "nvrtc", "slang", "wgsl", "ispc"])
+@pytest.mark.parametrize("name", ["opencl", "nvrtc", "cuda", "slang", "wgsl", "ispc"])
 def test_is_here(name: str) -> None:
     if name in MISSING:
         pytest.skip(MISSING[name])

@@ -30,6 +30,17 @@ def nvrtc() -> str:
     return ""
 
 
+def cuda() -> str:
+    """Why there is no NVIDIA GPU that kernels run on, or nothing."""
+    from loma.backends.cuda_load import CudaError, describe
+
+    try:
+        describe()
+    except CudaError as e:
+        return str(e)
+    return ""
+
+
 def slang() -> str:
     """Why there is no Slang, or nothing."""
     return "" if importlib.util.find_spec("slangpy") else "slangpy is not installed"
@@ -54,7 +65,7 @@ def wgsl() -> str:
 MISSING = {
     name: why
     for name, find in {
-        "opencl": opencl, "nvrtc": nvrtc, "slang": slang, "wgsl": wgsl, "ispc": ispc
+        "opencl": opencl, "nvrtc": nvrtc, "cuda": cuda, "slang": slang, "wgsl": wgsl, "ispc": ispc
     }.items()
     if (why := find())
 }

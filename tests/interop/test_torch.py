@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 import torch
+import torch.autograd.forward_ad as forward_ad
 from interop import programs
 from interop.programs import CASES, SIMPLE, Case
 
@@ -335,3 +337,16 @@ def test_generic_functions_take_their_types_from_tensors() -> None:
         y = squares(a, x)
         assert y.dtype == dtype
         torch.testing.assert_close(torch.autograd.grad(y.sum(), x)[0], 4 * x)
+
+
+def test_forward_mode_at_tensors_out_of_order_when_calls_have_become_quick() -> None:
+    x = torch.linspace(0, 1, 8)
+    for _ in range(5):
+        programs.waves(2.0, x)
+    other = torch.stack([x, x], 1)[:, 0]
+    with warnings.catch_warnings(), forward_ad.dual_level():
+        warnings.simplefilter("ignore")
+        dual = forward_ad.make_dual(other, torch.ones_like(other))
+        value, rate = forward_ad.unpack_dual(programs.waves(2.0, dual))
+    torch.testing.assert_close(value, torch.sin(2 * x))
+    torch.testing.assert_close(rate, 2 * torch.cos(2 * x))

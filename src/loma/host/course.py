@@ -44,7 +44,7 @@ def compile(
 
     `output_filename` is where the shared library goes, without suffix; its folder is made. An error
     in the program is raised, and shown on stderr when `print_error`. `debug`: with checks of
-    divisions, domains and indices (on CPUs). `file` is the name of the program in messages; files
+    divisions, domains and indices. `file` is the name of the program in messages; files
     that it imports are looked for in its folder, then in the folders of `path`.
 
     For the targets `opencl`, `cuda`, `wgsl` the library holds the kernels, which run
@@ -63,7 +63,7 @@ def compile(
         source = Source(loma_code, file, FLOATS[float_type], tuple(map(str, path)))
         if target in DEVICES:
             queue = slang_device if target == "slang" else opencl_command_queue
-            return _kernels(source, target, strict, queue)
+            return _kernels(source, target, Options(strict=strict, debug=debug), queue)
         make = partial(build, source, target, Options(strict=strict, debug=debug, output=output))
         later = target == LLVM.name and output is None
         interface, loaded = make(callees=not later)
@@ -76,13 +76,13 @@ def compile(
 
 
 def _kernels(
-    source: Source, target: str, strict: bool, queue: object
+    source: Source, target: str, options: Options, queue: object
 ) -> tuple[Any, Any]:
     from loma.host.course_device import compile_kernels, compile_slang
 
     if target == "slang":
-        return compile_slang(source, queue)
-    return compile_kernels(source, target, strict, queue)
+        return compile_slang(source, queue, debug=options.debug)
+    return compile_kernels(source, target, options.strict, queue, debug=options.debug)
 
 
 def _no_target(target: str) -> str:

@@ -91,12 +91,12 @@ TARGETS: Final[dict[str, Target]] = {
 
 
 def compile_kernels(
-    source: Source, target: str, strict: bool, queue: Handle = None
+    source: Source, target: str, strict: bool, queue: Handle = None, *, debug: bool = False
 ) -> tuple[Structs, DeviceLibrary]:
     """The structs of a program, and its kernels on a device; `queue` is OpenCL's (None: of the
     first device found)."""
     module = driver.core_module(
-        source.text, source.file, source.float_type, strict=strict, path=source.path
+        source.text, source.file, source.float_type, strict=strict, path=source.path, debug=debug
     )
     return library_of(module, target, strict, queue)
 
@@ -116,10 +116,14 @@ def library_of(
     return structs, library
 
 
-def compile_slang(source: Source, device: Handle) -> tuple[Handle, dict[str, Handle]]:
+def compile_slang(
+    source: Source, device: Handle, *, debug: bool = False
+) -> tuple[Handle, dict[str, Handle]]:
     """The module of slangpy, and the kernels by name."""
     device = slang_load.create_device() if device is None else device
-    module = driver.core_module(source.text, source.file, source.float_type, path=source.path)
+    module = driver.core_module(
+        source.text, source.file, source.float_type, path=source.path, debug=debug
+    )
     text, refused = slang_kernels(module, atomic=not slang_load.sequential(device))
     fields = {n: tuple(m for m, _ in module.structs[n].members) for n in structs(module)}
     made, kernels = slang_load.load(device, text, fields, source.file)

@@ -59,7 +59,7 @@ def instance(
         raise ArgumentTypeError(
             f"`{name}` is no kernel, and only kernels run on the target '{target}'",
             "mark it with `@simd`, or load it without a target")
-    module = program.core(float_type, Options())
+    module = program.core(float_type, Options(debug=program.debug))
     structs, library = library_of(module, target, False)
     kernel = getattr(library, name)
     writes = tuple(

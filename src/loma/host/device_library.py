@@ -299,6 +299,8 @@ def _kind(a: Argument) -> Scalar | None:
     element = a.type
     while isinstance(element, ArrayType):
         element = element.element
+        if isinstance(element, ArrayType) and element.size is None:
+            return Scalar.I64  # an address
     return element if isinstance(element, Scalar) else None
 
 

@@ -50,6 +50,10 @@ class GpuMemory:
         x.block_until_ready()
         return Borrowed(x.unsafe_buffer_pointer(), x.nbytes, 0, x)
 
+    def raw(self, x: Value) -> Value:
+        """The memory of bytes."""
+        return self.operand(x)
+
     def address(self, x: Value) -> int | None:
         """Where an array lies in the memory of the GPU."""
         return x.address if isinstance(x, Borrowed) else None

@@ -42,6 +42,9 @@ class Memory(Protocol):
     def operand(self, x: Value) -> Value:
         """What a kernel is given for an array."""
 
+    def raw(self, x: Value) -> Value:
+        """What a kernel is given for bytes."""
+
     def address(self, x: Value) -> int | None:
         """Where an operand lies in the memory of a GPU; None: in the host's."""
 
@@ -114,7 +117,7 @@ class Run:
             case Built():
                 raw = self._built(place)
                 later.append((place, raw))
-                return self.memory.operand(raw)
+                return self.memory.raw(raw)
             case Rows(count, each, size, all_):
                 start = self._address(self._place(all_, later))
                 stride = self._length(each) * size
@@ -286,6 +289,10 @@ class Plain:
     def operand(self, x: Value) -> Value:
         """An array is passed as it is."""
         return x
+
+    def raw(self, x: Value) -> Value:
+        """Bytes as words."""
+        return x.view(np.int32)
 
     def address(self, x: Value) -> int | None:
         """Where an array lies in the memory of a GPU."""

@@ -55,6 +55,10 @@ class TensorMemory:
         """A tensor of a GPU; of a tensor of the CPU the memory."""
         return x.detach() if x.is_cuda else x.detach().numpy()
 
+    def raw(self, x: torch.Tensor) -> Value:
+        """Bytes as words."""
+        return self.operand(x.view(torch.int32))
+
     def address(self, x: Value) -> int | None:
         """Where a tensor lies in the memory of a GPU."""
         return x.data_ptr() if isinstance(x, torch.Tensor) else None

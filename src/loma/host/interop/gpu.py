@@ -34,7 +34,7 @@ def there(f: Function) -> Function:
     if f.target == "cuda":
         return f
     made = Function(f.__loma_definition__)
-    made.target = "cuda"
+    made.target, made.debug = "cuda", f.debug
     return made
 
 

@@ -185,6 +185,8 @@ class _Rules(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Value, *tangents: Value) -> Value:
         """The tangents of the outputs: a call of the forward derivative."""
+        if ctx.op is None:  # MISS has none
+            return None
         return _pushed(ctx.op, ctx.saved_tensors, tangents[1:])
 
 
@@ -195,6 +197,7 @@ class LomaCall(_Rules):
     def forward(ctx: Value, op: Op, *tensors: torch.Tensor) -> Value:
         """The outputs; MISS for tensors that slower code must take."""
         out = op.doors["torch"](*tensors)
+        ctx.op = None
         if out is MISS:
             return MISS
         if out is TRAPPED:
