@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from loma.ad.errors import NotDifferentiable
@@ -26,7 +27,7 @@ from loma.ir.derived import Mode, implicit_name
 from loma.ir.nodes import Call, Function, Signature
 from loma.ir.traverse import is_parallel, walk
 from loma.ir.types import TapeType
-from loma.opt import induction, inline, pipeline, pointers, promote, raise_accum, raise_loops
+from loma.opt import apart, induction, inline, pipeline, pointers, promote, raise_accum, raise_loops
 from loma.opt.origins import stores_pointers
 
 BEFORE_AD: Final = (*pipeline.BEFORE_AD, promote.promote_params, pipeline.simplify)
@@ -50,6 +51,7 @@ QUICK: Final = (inline.run, promote.run)
 """For a look at what flows where."""
 
 Change = Callable[[Function], Function]
+NamedBody = Callable[[str], Function]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class Derivation:
 
         `exact`: nothing is differentiated that does not depend on an input.
         """
-        reachable = {g: self.prepare(g) for g in self.called(f)}
+        reachable = {g: self.reversible(g) for g in self.called(f, self.reversible)}
         self.rules.prepare(reachable)
         before = self.splitter.written, self.splitter.exact
         self.splitter.written = written_params(reachable | {f.name: f})
@@ -193,10 +195,34 @@ class Derivation:
         return self.traced[name]
 
     def without_pointers(self, f: Function) -> Function:
-        """The function with integers for the pointers in its local memory."""
-        known = {g: self.prepare(g) for g in self.called(f)} if stores_pointers(f) else {}
-        made = pointers.run(f, replace(self.module, functions=known))
-        return f if made is f else pipeline.run(POINTERS, made, self.module)
+        """The function with integers for the pointers in its local memory; the structs that it
+        passes on are taken apart.
+        """
+        known = {g: self.function(g) for g in self.called(f)}
+        if not any(map(stores_pointers, (f, *known.values()))):
+            return f
+        new = apart.opened(f, self.parts(known), self.apart_variant, self.module.structs)
+        known = {g: self.function(g) for g in self.called(new)}
+        new = pointers.run(new, replace(self.module, functions=known))
+        return f if new is f else pipeline.run(POINTERS, new, self.module)
+
+    def parts(self, known: dict[str, Function]) -> apart.Positions:
+        """The arguments of functions without rules that are taken apart."""
+        free = {g: f for g, f in known.items() if g not in self.rules}
+        return apart.positions(free, self.module.structs)
+
+    def apart_variant(self, name: str) -> str:
+        """A function that takes structs apart."""
+        f = self.function(name)
+        where = self.parts({g: self.function(g) for g in (name, *self.called(f))})
+        change = partial(
+            apart.apart,
+            mine=where[name],
+            where=where,
+            variant=self.apart_variant,
+            structs=self.module.structs,
+        )
+        return self.variant("apart", f, frozenset(where[name]), change)
 
     def open(self, called: Iterable[str]) -> list[str]:
         """The functions that may be inlined before differentiation: those without rules."""
@@ -206,15 +232,15 @@ class Derivation:
         """Whether a function calls one that was kept apart for its rules."""
         return any(isinstance(op, Call) and op.function in self.rules for op in walk(f.body))
 
-    def called(self, f: Function) -> dict[str, None]:
-        """Every function that `f` may reach, made and (but for cycles) prepared."""
+    def called(self, f: Function, body: NamedBody | None = None) -> dict[str, None]:
+        """Every function that `f` may reach, made; by `body`, if not as they were made."""
         found: dict[str, None] = {}
         todo = [f]
         while todo:
             for op in walk(todo.pop().body):
                 if isinstance(op, Call) and op.function not in found:
                     found[op.function] = None
-                    todo.append(self.function(op.function))
+                    todo.append((body or self.function)(op.function))
         return found
 
     def races(self) -> list[tuple[str, bool, Race]]:

@@ -217,3 +217,77 @@ def f(x : In[Array[float]], n : In[int]) -> float:
     return t * s.a[0]
 """,
 )
+
+TOTAL = """
+def total(b : In[Box], n : In[int]) -> float:
+    return b.k if n < 1 else b.a[n - 1] * b.a[n - 1] * b.k + total(b, n - 1)
+"""
+
+program(
+    "passed to a recursive function",
+    [[0.1, 0.2, 0.3], [0.5, 0.7, 0.9], 3],
+    TOTAL
+    + """
+def f(x : In[Array[float]], y : In[Array[float]], n : In[int]) -> float:
+    b : Box = Box(x, 2.0 * x[0])
+    s : float = 0.0
+    for i in range(n):
+        if i > 0:
+            b = Box(y, x[1])
+        s = s + total(b, i)
+        b.k = s
+    return s
+""",
+)
+program(
+    "parts of local arrays passed to a recursive function",
+    [0.6, 3],
+    TOTAL
+    + """
+def f(x : In[float], n : In[int]) -> float:
+    l : Array[float, n]
+    l[0] = x
+    l[1] = x * x
+    l[2] = 0.3
+    b : Box = Box(l, x)
+    s : float = total(b, n)
+    l[1] = s
+    b.a = l[1:n]
+    return s * total(b, n - 1)
+""",
+)
+program(
+    "assigned and passed on in a recursive function",
+    [BOXES, 2],
+    """
+def walk(b : In[Box], boxes : In[Array[Box]], n : In[int]) -> float:
+    if n < 1:
+        return b.a[0] * b.k
+    c : Box = b
+    if b.k > 0.3:
+        c = boxes[n]
+        c.k = c.k * b.a[0]
+    return walk(c, boxes, n - 1) * b.a[1] + b.k
+
+def f(boxes : In[Array[Box]], n : In[int]) -> float:
+    return walk(boxes[0], boxes, n)
+""",
+)
+program(
+    "passed on beside memory that is written",
+    [BOXES, 2],
+    """
+def walk(b : In[Box], boxes : InOut[Array[Box]], n : In[int]) -> float:
+    if n < 1:
+        return b.a[0] * b.k
+    c : Box = b
+    boxes[n].a[0] = boxes[n].a[0] * b.a[1]
+    if b.k > 0.3:
+        c = boxes[n]
+        c.k = c.k * b.a[0]
+    return walk(c, boxes, n - 1) * b.a[1] + b.k
+
+def f(boxes : InOut[Array[Box]], n : In[int]) -> float:
+    return walk(boxes[0], boxes, n)
+""",
+)

@@ -7,7 +7,7 @@ not contain themselves, so there are few origins for a slot; a finite search fin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -19,7 +19,6 @@ from loma.ir.nodes import (
     LoadRef,
     Op,
     Operand,
-    Path,
     Region,
     StoreRef,
     Var,
@@ -31,6 +30,7 @@ from loma.ir.types import I32, ArrayType, Ref, Structs, has_pointer
 
 Steps: TypeAlias = tuple[str | None, ...]
 Part: TypeAlias = View | Window | LoadRef | StoreRef
+Places: TypeAlias = frozenset[tuple[str, int]]
 Slot: TypeAlias = tuple[Var, Steps]
 Join: TypeAlias = Callable[[Operand, Operand], Operand]
 
@@ -101,13 +101,17 @@ def _ref(v: Var) -> Ref:
 class Origins:
     """The slots of a function, each with its origins.
 
-    Left alone is memory that a call may see, or that memory which is not local points to; so are
-    slots that would outlive what they point to, or whose way leads over a pointer that is
-    overwritten (`elsewhere`: the fields that the functions called may overwrite).
+    Left alone is memory whose pointers a call may see (all but the `blind` arguments), or that
+    memory which is not local points to; so are slots that would outlive what they point to, or
+    whose way leads over a pointer that is overwritten (`elsewhere`: the fields that the functions
+    called may overwrite).
     """
 
-    def __init__(self, f: Function, structs: Structs, elsewhere: frozenset[str]) -> None:
+    def __init__(
+        self, f: Function, structs: Structs, elsewhere: frozenset[str], blind: Places
+    ) -> None:
         self.body = f.body
+        self.blind = blind
         self.elsewhere = elsewhere
         self.regions = dict(_places(f.body, ()))
         self.local = {v for v in self.regions if _holds_pointers(v, structs)}
@@ -157,7 +161,8 @@ class Origins:
         overwritten = set(self.elsewhere)
         for op in walk(self.body):
             if isinstance(op, Call):
-                barred |= self._roots(*(x for x in op.args if isinstance(x, Var)))
+                seen = [x for i, x in enumerate(op.args) if (op.function, i) not in self.blind]
+                barred |= self._roots(*(x for x in seen if isinstance(x, Var)))
             elif isinstance(op, StoreRef) and not self._is_slotted(op):
                 barred |= self._roots(op.root, op.value)
                 overwritten |= {s for s in op.path[-1:] if isinstance(s, str)}
@@ -217,18 +222,20 @@ def _first(begin: Operand, first: Operand) -> Operand:
 
 
 def overwritten_fields(functions: Mapping[str, Function]) -> frozenset[str]:
-    """The fields whose pointers some function overwrites."""
-    return frozenset(
-        s
-        for f in functions.values()
-        for op in walk(f.body)
-        if isinstance(op, StoreRef)
-        for s in _last(op.path)
-    )
+    """The fields whose pointers some function overwrites in memory that is not its own."""
+    return frozenset(field for f in functions.values() for field in _overwritten(f.body))
 
 
-def _last(path: Path) -> list[str]:
-    return [s for s in path if isinstance(s, str)][-1:]
+def _overwritten(body: Region) -> Iterator[str]:
+    own: set[Var] = set()
+    for op in walk(body):
+        match op:
+            case Alloc(out):
+                own.add(out)
+            case View(root, _, out) | Window(root, _, out) if root in own:
+                own.add(out)
+            case StoreRef(root, path) if root not in own:
+                yield from [s for s in path if isinstance(s, str)][-1:]
 
 
 def stores_pointers(f: Function) -> bool:

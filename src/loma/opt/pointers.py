@@ -36,6 +36,7 @@ from loma.ir.nodes import (
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import clone_op, operands, outs
 from loma.ir.types import I32, I64, ArrayType, Ref, Scalar, Structs, Type
+from loma.opt.apart import blind
 from loma.opt.emit import Emitter
 from loma.opt.origins import (
     Origin,
@@ -89,8 +90,8 @@ def run(f: Function, module: Module) -> Function:
     """The function with the pointers in its local memory as integers."""
     if not stores_pointers(f):
         return f
-    others = {name: g for name, g in module.functions.items() if name != f.name}
-    found = Origins(f, module.structs, overwritten_fields(others))
+    elsewhere = overwritten_fields(module.functions)
+    found = Origins(f, module.structs, elsewhere, blind(module.functions, module.structs))
     return _Pointers(f, found, module.structs).function(f) if found.slots else f
 
 
