@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 from loma.ad.errors import NotDifferentiable
@@ -27,8 +26,8 @@ from loma.ir.derived import Mode, implicit_name
 from loma.ir.nodes import Call, Function, Signature
 from loma.ir.traverse import is_parallel, walk
 from loma.ir.types import TapeType
-from loma.opt import apart, induction, inline, pipeline, pointers, promote, raise_accum, raise_loops
-from loma.opt.origins import stores_pointers
+from loma.opt import induction, inline, pipeline, promote, raise_accum, raise_loops
+from loma.pointerless import Pointerless
 
 BEFORE_AD: Final = (*pipeline.BEFORE_AD, promote.promote_params, pipeline.simplify)
 """Before a differentiation that wants what is called inlined: always so for the fast product."""
@@ -45,8 +44,6 @@ DISPLAY: Final = (
     raise_accum.run,
 )
 """For the readable product: before differentiation and in the end. Nothing is inlined."""
-POINTERS: Final = (promote.run, pipeline.simplify)
-"""After pointers have become integers."""
 QUICK: Final = (inline.run, promote.run)
 """For a look at what flows where."""
 
@@ -82,6 +79,7 @@ class Derivation:
         self.parallel = any(is_parallel(op) for f in core.functions.values() for op in walk(f.body))
         self.prepared: dict[str, Function] = {}
         self.traced: dict[str, Function] = {}
+        self.pointerless = Pointerless(self)
         self.wanted = {
             d.name: Wanted(d.name, d.mode, d.primal, d.width) for d in program.derivatives
         }
@@ -107,7 +105,7 @@ class Derivation:
         if name in self.uncut:
             self.uncut.remove(name)
             f = self.raw[name]
-            self.raw[name] = cut(f, marked(f), self.cut_variant)
+            self.raw[name] = self.cut(f, marked(f))
         return self.raw[name]
 
     def cut_variant(self, name: str, positions: frozenset[int]) -> str:
@@ -115,7 +113,15 @@ class Derivation:
         f = self.function(name)
         if marked(f) >= positions:
             return name
-        return self.variant("cut", f, positions, lambda f: cut(f, positions, self.cut_variant))
+        return self.variant("cut", f, positions, lambda f: self.cut(f, positions))
+
+    def cut(self, f: Function, positions: frozenset[int]) -> Function:
+        """The function with no derivative through what it reads from some of its memory, though
+        a pointer may lead there.
+        """
+        if self.pointerless.concerns(f):
+            f = self.without_pointers(self.simplified(f, QUICK))
+        return cut(f, positions, self.cut_variant)
 
     def plain_variant(self, name: str, positions: frozenset[int]) -> str:
         """A function of which exactly that memory is marked as without derivatives."""
@@ -142,6 +148,8 @@ class Derivation:
             copy = replace(f, name=self.variants[key], exported=False)
             self.raw[copy.name] = copy
             self.raw[copy.name] = change(copy)
+            if kind == "apart" and marked(copy):
+                self.uncut.add(copy.name)
         return self.variants[key]
 
     def fresh(self, name: str) -> str:
@@ -195,34 +203,8 @@ class Derivation:
         return self.traced[name]
 
     def without_pointers(self, f: Function) -> Function:
-        """The function with integers for the pointers in its local memory; the structs that it
-        passes on are taken apart.
-        """
-        known = {g: self.function(g) for g in self.called(f)}
-        if not any(map(stores_pointers, (f, *known.values()))):
-            return f
-        new = apart.opened(f, self.parts(known), self.apart_variant, self.module.structs)
-        known = {g: self.function(g) for g in self.called(new)}
-        new = pointers.run(new, replace(self.module, functions=known))
-        return f if new is f else pipeline.run(POINTERS, new, self.module)
-
-    def parts(self, known: dict[str, Function]) -> apart.Positions:
-        """The arguments of functions without rules that are taken apart."""
-        free = {g: f for g, f in known.items() if g not in self.rules}
-        return apart.positions(free, self.module.structs)
-
-    def apart_variant(self, name: str) -> str:
-        """A function that takes structs apart."""
-        f = self.function(name)
-        where = self.parts({g: self.function(g) for g in (name, *self.called(f))})
-        change = partial(
-            apart.apart,
-            mine=where[name],
-            where=where,
-            variant=self.apart_variant,
-            structs=self.module.structs,
-        )
-        return self.variant("apart", f, frozenset(where[name]), change)
+        """The function with integers for the pointers in its local memory."""
+        return self.pointerless.of(f)
 
     def open(self, called: Iterable[str]) -> list[str]:
         """The functions that may be inlined before differentiation: those without rules."""
@@ -296,6 +278,8 @@ class Derivation:
             """The derivative of a callee that takes some memory without tangents."""
             return self.name_of(self.plain_variant(name, plain), Mode.FORWARD, want.width)
 
+        if marked(f):
+            f = self.without_pointers(f)
         return self.finish(
             forward(f, want.name, self.module, called, self.signature, want.width)
         )

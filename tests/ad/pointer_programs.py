@@ -291,3 +291,115 @@ def f(boxes : InOut[Array[Box]], n : In[int]) -> float:
     return walk(boxes[0], boxes, n)
 """,
 )
+program(
+    "all of an array of known length",
+    [[0.1, 0.2, 0.3, 0.4], 0.5],
+    """
+def f(x : In[Array[float, 4]], c : In[float]) -> float:
+    p : Box = Box(x[0:4], 0.5)
+    q : Box = p
+    b : Array[Box, 2]
+    b[0] = p
+    b[1].a = x[0:4]
+    v : float
+    for i in range(3):
+        q = p if v < c else b[1]
+        p = q
+        p.k = v
+        v = v + p.a[i] * q.k + b[i % 2].a[1]
+    return v
+""",
+)
+program(
+    "copied before it is assigned",
+    [0.7, 1],
+    """
+def f(x : In[float], c : In[int]) -> float:
+    p : Box
+    q : Box = p
+    if c > 0:
+        q = p
+        q.k = x
+    l : Array[float, 4]
+    l[1] = x
+    p = Box(l[0:4], x)
+    for i in range(2):
+        if i > 0:
+            q = p
+        p.k = q.k * x
+    return q.a[1] * q.k
+""",
+)
+program(
+    "a local array written through a pointer",
+    [[0.5, 0.7, 0.9]],
+    """
+def f(x : In[Array[float]]) -> float:
+    g : Array[float, 3]
+    b : Box = Box(g[0:3], x[0])
+    b.a[0] = b.a[0] + x[1] * x[0]
+    b.a[0] = b.a[0] + x[2] * x[0]
+    return g[0] * b.k
+""",
+)
+program(
+    "derivatives of functions with pointers, called",
+    [[0.5, 0.7, 0.9], 3],
+    """
+def total(b : In[Box], n : In[int]) -> float:
+    c : Box = b
+    s : float = 1.0
+    for i in range(n):
+        s = s * c.a[i] * c.k + 0.3
+        c.k = s
+    return s
+
+dt = fwd_diff(total)
+rt = rev_diff(total)
+
+def f(x : In[Array[float]], n : In[int]) -> float:
+    g : Array[float, 3]
+    b : Box = Box(x, 0.4)
+    db : Box = Box(g[0:3], 0.0)
+    dn : int
+    rt(b, db, n, dn, 1.0)
+    s : float = g[0] * db.k
+    b.k = g[1]
+    rt(b, db, n, dn, s)
+    return s + g[2] * db.k
+""",
+)
+program(
+    "arrays without derivatives",
+    [[0.5, 0.7, 0.9], 3],
+    """
+def g(x : In[NoDiff[Array[float]]], y : In[Array[float]], n : In[int]) -> float:
+    b : Box = Box(x, y[0])
+    if n > 1:
+        b.a = y
+    return b.a[0] * b.k + y[1] * x[1]
+
+def f(x : In[Array[float]], n : In[int]) -> float:
+    s : float
+    for i in range(n):
+        s = s + g(x, x, i)
+    return s
+""",
+)
+program(
+    "arrays without derivatives in a recursive function",
+    [[0.5, 0.7, 0.9], [0.3, 1.2, 0.4], 2],
+    """
+def g(x : In[NoDiff[Array[float]]], b : In[Box], n : In[int]) -> float:
+    if n < 1:
+        return b.a[0] * x[0] * b.k
+    c : Box = Box(x, b.a[1])
+    if n > 1:
+        c.a = b.a
+    return g(x, c, n - 1) * b.a[0]
+
+def f(x : In[Array[float]], y : In[Array[float]], n : In[int]) -> float:
+    b : Box = Box(y, 0.3 * x[0])
+    return g(x, b, n)
+""",
+)

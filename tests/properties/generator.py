@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from properties import orders, stacks
+from properties import orders, pointers, stacks
 from properties.expressions import float_expr
 from properties.generics import write_generics
 from properties.grids import helpers
@@ -49,6 +49,7 @@ FEATURES = frozenset(
         "launches",
         "recipes",
         "parts",
+        "pointers",
     }
 )
 
@@ -111,6 +112,7 @@ class Generator:
             self.function()
         self.page.lines += needs(self.page.lines)
         self.page.lines += helpers(self.page.lines) + orders.helpers(self.page.lines)
+        self.page.lines += pointers.helpers(self.page.lines)
         return Program(
             self.seed, "\n".join(self.page.lines) + "\n", self.structs, tuple(self.entries)
         )

@@ -19,6 +19,7 @@ from properties.expressions import (
 )
 from properties.grids import grid
 from properties.parts import by_rounds
+from properties.pointers import pointer
 from properties.recipes import recipe
 from properties.rounds import parallel_loop
 from properties.scope import FLOAT, INT, LENGTH, Place, Scope, Variable, spelled
@@ -76,6 +77,8 @@ class Writer(Caller):
                 choices += [(partial(grid, self), 2)]
             if "recipes" in self.features:
                 choices += [(partial(recipe, self), 6)]
+            if "pointers" in self.features:
+                choices += [(partial(pointer, self), 1)]
             if "parts" in self.features:
                 choices += [(partial(by_rounds, self), 2)]
             if "early_return" in self.features and not s.kernel:

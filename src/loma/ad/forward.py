@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from loma.ad.mixed import refuse_mixed
 from loma.ad.rules import tangent
 from loma.ir.analysis.activity import Activity, unvaried
 from loma.ir.builder import Builder, type_of
@@ -61,6 +62,7 @@ def forward(
     `name_of(g, plain)` gives the name of the forward derivative of g that takes the memory at some
     positions without tangents; `signature_of(g)` is what callers see of g.
     """
+    refuse_mixed(f)
     return _Forward(f, module, name_of, signature_of, width).function(name)
 
 
@@ -238,9 +240,8 @@ class _Forward:
                 self.val[out] = new
                 self.b.emit(replace(op, root=self.root(root), path=self.path(path), out=new))
             case StoreRef(root, path, value):
-                self.b.emit(
-                    replace(op, root=self.root(root), path=self.path(path), value=self.root(value))
-                )
+                new, to = self.root(value), self.path(path)
+                self.b.emit(replace(op, root=self.root(root), path=to, value=new))
             case Alloc(out, count):
                 new = Var(out.name, self.dual_ref(_ref(out)))
                 self.val[out] = new

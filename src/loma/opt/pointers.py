@@ -96,7 +96,9 @@ def run(f: Function, module: Module) -> Function:
 
 
 class _Pointers(Rewriter):
-    """`where` holds what is known of each part of a root; `cells` the memory of each slot."""
+    """`where` holds what is known of each part of a root, `cells` the memory of each slot; `there`
+    are the roots that exist here, `nowhere` pointers that were never assigned.
+    """
 
     def __init__(self, f: Function, found: Origins, structs: Structs) -> None:
         super().__init__()
@@ -105,6 +107,7 @@ class _Pointers(Rewriter):
         self.kind = I64 if index_type(f) else I32
         self.where: dict[Var, Pointer] = {}
         self.there = set(f.params)
+        self.nowhere: set[Var] = set()
         self.cells = {slot: self.cells_of(slot, tuple(os)) for slot, os in found.slots.items()}
 
     def cells_of(self, slot: Slot, origins: tuple[Origin, ...]) -> Cells:
@@ -190,6 +193,8 @@ class _Pointers(Rewriter):
         if not self.choices(p):  # read before it was ever assigned
             root = self.reached(self.choices(self.pointer(op.root))[0], op.span)
             self.emit(replace(op, root=root))
+            self.nowhere.add(op.out)
+            self.there.add(op.out)
             return
         self.where[op.out] = p
         if p.is_one:
@@ -251,6 +256,8 @@ class _Pointers(Rewriter):
     ) -> Indices:
         """A pointer as integers: which of some origins, and indices."""
         make = Emitter(self, span)
+        if q.origins[0].root in self.nowhere:
+            return (const(0, self.kind),) * (width + 1)
         which: Operand = const(origins.index(q.origins[-1]), self.kind)
         for k, o in enumerate(q.origins[:-1]):
             is_this = make.make(A.EQ, q.which, const(k, self.kind))

@@ -285,7 +285,7 @@ class Expressions:
     def copy(self, target: Place, source: Place) -> None:  # noqa: C901 - one dispatch
         """Copies whatever is at a place: scalars and inline arrays by value, pointers shared."""
         (to, to_path), (of, of_path) = target, source
-        kind = place_type(of.content, of_path, self.b.structs)
+        kind = place_type(to.content, to_path, self.b.structs)
         match kind:
             case Scalar():
                 self.b.store(to, to_path, self.b.load(of, of_path))
@@ -293,7 +293,10 @@ class Expressions:
                 for field, _ in self.b.structs[name].members:
                     self.copy((to, (*to_path, field)), (of, (*of_path, field)))
             case ArrayType(_, None):
-                pointer = self.b.load_ref(of, of_path) if of_path else of
+                held = place_type(of.content, of_path, self.b.structs)
+                lies = isinstance(held, ArrayType) and held.size is not None
+                part = self.b.view if lies or not of_path else self.b.load_ref
+                pointer = part(of, of_path)
                 self.b.emit(StoreRef(to, to_path, pointer, span=self.b.span))
             case ArrayType(_, int() as size) if size <= UNROLLED:
                 for k in range(size):

@@ -112,6 +112,11 @@ class Activity:
     def _roots(self, xs: Iterable[Operand]) -> set[Var]:
         return {self.base.get(x, x) for x in xs if isinstance(x, Var)}
 
+    def _share(self, root: Var, value: Var, marked: set[Var]) -> None:
+        """Memory that a pointer leads to is reached from both of its roots."""
+        both = self._roots((root, value))
+        _flow(both, both - self.fixed, marked)
+
     def _vary(self, op: Op, marked: set[Var]) -> None:  # noqa: C901, PLR0915 - one dispatch
         match op:
             case Apply(prim, args, out):
@@ -120,8 +125,10 @@ class Activity:
             case Load(root, _, out):
                 if out.scalar.is_float and self.base.get(root, root) in marked:
                     marked.add(out)
-            case Store(root, _, value) | Accum(root, _, value) | StoreRef(root, _, value):
+            case Store(root, _, value) | Accum(root, _, value):
                 _flow(self._roots((value,)), self._roots((root,)) - self.fixed, marked)
+            case StoreRef(root, _, value):
+                self._share(root, value, marked)
             case Push(tape, values):
                 _flow(self._roots(values), self._roots((tape,)), marked)
             case Pop(tape, outs):
@@ -151,8 +158,10 @@ class Activity:
                     marked.update(_floats(args))
             case Load(root, _, out):
                 _flow({out}, self._roots((root,)), marked)
-            case Store(root, _, value) | Accum(root, _, value) | StoreRef(root, _, value):
+            case Store(root, _, value) | Accum(root, _, value):
                 _flow(self._roots((root,)), self._roots((value,)), marked)
+            case StoreRef(root, _, value):
+                self._share(root, value, marked)
             case Push(tape, values):
                 _flow(self._roots((tape,)), set(_floats(values)), marked)
             case Pop(tape, outs):
