@@ -79,6 +79,23 @@ def test_loops() -> None:
     """) == ["stopped True", "stopped True", "0.991048", "stopped True"]
 
 
+def test_signal_in_the_first_turn() -> None:
+    """A signal that comes before the program listens for it is seen at the next turn."""
+    lines = run("""
+        @loma.function
+        def slow(x: In[float], n: In[int], m: In[int]) -> float:
+            y: float = x
+            for i in range(n):
+                for j in range(m):
+                    y = y * 0.999 + 0.001 * x * (i - j)
+            return y
+        slow(1.0, 2, 2)
+        stopped(slow, 1.0, 100, 300_000_000)
+        print(round(slow(1.0, 3, 3), 6))
+    """)
+    assert lines == ["stopped True", "0.991048"]
+
+
 def test_gradient_frees_its_tape() -> None:
     lines = run("""
         loma.grad(nested)(1.0, 3)
@@ -178,11 +195,13 @@ def total(x : In[Array[float]], n : In[int]) -> float:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
 def test_command_line(tmp_path) -> None:
     program = tmp_path / "long.py"
-    program.write_text("def f(x : In[float]) -> float:\n    y : float = x\n"
+    program.write_text("def f(x : In[float]) -> float:\n    y : float = x\n    print(y)\n"
                        "    while y > 0.0:\n        y = y + 1.0\n    return y\n")
     child = subprocess.Popen([sys.executable, "-m", "loma", "run", f"{program}:f", "x=1.0"],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(3.0)
+    assert child.stdout is not None
+    child.stdout.readline()
+    time.sleep(0.3)
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=20)
     assert child.returncode != 0 and "Traceback" not in err

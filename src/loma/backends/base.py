@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -55,6 +55,11 @@ class Loaded(Protocol):
 
     def may_trap(self, function: str) -> bool:
         """Whether a call of the function can leave a record in the error channel."""
+        ...
+
+    @property
+    def stopped(self) -> Sequence[int]:
+        """One number, which is not 0 once a call has left a record in the error channel."""
         ...
 
     def take_error(self) -> TrapRecord | None:

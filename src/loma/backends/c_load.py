@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,11 @@ class Library:
     def may_trap(self, function: str) -> bool:
         """Whether a call of the function can leave a record in the error channel."""
         return self.traps[function]
+
+    @property
+    def stopped(self) -> Sequence[int]:
+        """A number that is not 0: whether a call has left a record is not known from outside."""
+        return (1,)
 
     def take_error(self) -> TrapRecord | None:
         """The calling thread's record, which is cleared; None when the last call went well."""

@@ -216,7 +216,8 @@ class Instance:
 
     def raise_error(self) -> None:
         """Raises what the last call of this thread left in the error channel."""
-        if (error := self.code.loaded.take_error()) is not None:
+        loaded = self.code.loaded
+        if loaded.stopped[0] and (error := loaded.take_error()) is not None:
             raise_stopped(error)
 
     def named(self, values: tuple[Value, ...]) -> Value:

@@ -135,9 +135,10 @@ def bind(
 def _raising(loaded: Loaded) -> Callable[[object, object, object], object]:
     """What ctypes runs after a call: raises when the call left an error."""
 
+    stopped = loaded.stopped
+
     def check(result: object, function: object, arguments: object) -> object:
-        error = loaded.take_error()
-        if error is not None:
+        if stopped[0] and (error := loaded.take_error()) is not None:
             raise_stopped(error)
         return result
 

@@ -17,6 +17,7 @@ from loma.ir.types import Ref, Scalar, Structs
 TBAA: Final = {
     Scalar.F32: 10, Scalar.F64: 11, Scalar.I32: 12, Scalar.I64: 13, Scalar.BOOL: 14, None: 15}
 LIKELY: Final = 31
+OWN_MEMORY: Final = "memory(argmem: readwrite, inaccessiblemem: readwrite)"
 RARE: Final = 32
 METADATA: Final = "\n".join(
     ['!0 = !{!"loma"}', f'!{LIKELY} = !{{!"branch_weights", i32 1000000, i32 1}}',
@@ -197,8 +198,15 @@ class Code:
         """Goes on only if nobody wants the program to stop."""
         where = self.value("getelementptr %loma.ctx, ptr %ctx, i32 0, i32 8")
         flag = self.value(f"load volatile i32, ptr {where}, align 4")
-        go = self.value(f"icmp eq i32 {flag}, 0")
-        self.trap_unless(go, self.unit.sites.number(span, Trap.CANCELLED))
+        idle = self.value(f"icmp eq i32 {flag}, 0")
+        look, on = self.fresh_label("look"), self.fresh_label("on")
+        self.line(f"br i1 {idle}, label %{on}, label %{look}, !prof !{LIKELY}")
+        self.block(look)
+        go = self.value(f"call i1 @loma_look(ptr %ctx) {OWN_MEMORY}")
+        site = self.unit.sites.number(span, Trap.CANCELLED)
+        self.traps[site] = None
+        self.line(f"br i1 {go}, label %{on}, label %trap{site}, !prof !{LIKELY}")
+        self.block(on)
 
     def load(self, type: Scalar, address: str) -> str:
         """The scalar at an address, as a value."""

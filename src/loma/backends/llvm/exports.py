@@ -19,7 +19,7 @@ LIBC: Final = (
     "pthread_key_create", "pthread_once", "pthread_self", "pthread_getattr_np",
     "pthread_attr_getstack", "pthread_attr_destroy", "sysconf", "memset", "memcpy", "memmove",
     "memcmp", "bcmp", "strlen", "snprintf", "printf", "strtof", "strtod",
-    "sigaction")
+    "sigaction", "clock_gettime")
 RESERVED: Final = frozenset([*LIBC, *LIBM, *(f"{name}f" for name in LIBM)])
 
 LAST_ERROR: Final = """

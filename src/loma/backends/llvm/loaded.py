@@ -6,7 +6,7 @@ import ctypes
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -71,7 +71,8 @@ class _State(ctypes.Structure):
 
     _fields_ = [
         ("ready", ctypes.c_int32), ("key", ctypes.c_int32), ("limit", ctypes.c_int64),
-        ("stack", ctypes.c_int64), ("stack_key", ctypes.c_int32), ("main", ctypes.c_uint64)]
+        ("stack", ctypes.c_int64), ("stack_key", ctypes.c_int32), ("main", ctypes.c_uint64),
+        ("host", ctypes.c_void_p), ("stopped", ctypes.c_int32)]
 
 
 assert ctypes.sizeof(_Record) <= MESSAGE < RECORD_BYTES
@@ -148,12 +149,16 @@ def default_limit() -> int:
 
 @dataclass(slots=True)
 class Jitted:
-    """Machine code in this process; it lives as long as this object."""
+    """Machine code in this process; it lives as long as this object.
+
+    `stopped` is one number, which is not 0 once a call has left a record in the error channel.
+    """
 
     bundle: Bundle
     addresses: dict[str, int]
     owner: int
     printer: int
+    stopped: Sequence[int] = field(repr=False)
     keep: tuple[binding.LLJIT, binding.ResourceTracker] = field(repr=False)
 
     def address(self, function: str) -> int:
@@ -201,6 +206,18 @@ class Jitted:
             _State.from_address(self.owner).stack = size
 
 
+@cache
+def signal_functions() -> ctypes.Array[ctypes.c_void_p]:
+    """CPython's functions by which a program asks whether Ctrl-C waits: take the interpreter's
+    lock, ask, release it, and have the signal handled after all.
+    """
+    python = ctypes.pythonapi
+    functions = (
+        python.PyGILState_Ensure, python.PyOS_InterruptOccurred, python.PyGILState_Release,
+        python.PyErr_SetInterrupt)
+    return (ctypes.c_void_p * 4)(*(ctypes.cast(f, ctypes.c_void_p) for f in functions))
+
+
 def load(bundle: Bundle) -> Jitted:
     """Links object code into this process."""
     import llvmlite.binding as binding
@@ -218,14 +235,18 @@ def load(bundle: Bundle) -> Jitted:
         library.export_symbol("loma_extents")
     tracker = library.link(jit, "loma")
     owner = tracker["loma_state"] if traps else 0
+    stopped: Sequence[int] = (0,)
     if owner:
         state = _State.from_address(owner)
         state.key, state.limit = record_key(), default_limit()
         state.stack, state.stack_key = stack_bytes(), stack_key()
         state.main = threading.main_thread().ident or 0
+        state.host = ctypes.addressof(signal_functions())
         state.ready = 1
+        flag = (ctypes.c_int32 * 1).from_address(owner + _State.stopped.offset)
+        stopped = memoryview(flag).cast("B").cast("i")
     if bundle.extents:
         ctypes.c_int32.from_address(tracker["loma_extents"]).value = extents_key()
     addresses = {name: tracker[entry(name)] for name in bundle.entries}
     printer = tracker["loma_printer"] if bundle.prints else 0
-    return Jitted(bundle, addresses, owner, printer, (jit, tracker))
+    return Jitted(bundle, addresses, owner, printer, stopped, (jit, tracker))

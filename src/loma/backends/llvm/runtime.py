@@ -6,15 +6,16 @@ which frees that list; so loma functions neither test for errors after calls nor
 happened is left in a record of the calling thread.
 
     context  jump buffer, newest block, spare tape chunk, bytes now, most bytes, limit,
-             lowest stack address, site, whether the user wants it to stop
+             lowest stack address, site, whether the user wants it to stop and when it first asked
     record   site (0: all went well), owner (address of the module's @loma_state), most bytes,
              lowest stack address, the same where a call on an own stack ends at last, whether
              one runs (2: deep); from byte 64 on, a message with values
     block    64 bytes before its data: malloc's address, previous, next, bytes; and, for a chunk of
              a tape, the tape's next free byte, start and end in the chunk before
     state    ready, pthread key of the record, limit in bytes, bytes of own stacks, their pthread
-             key, the thread in which Ctrl-C stops programs: set by who loads the object, or at
-             the first call
+             key, the thread in which Ctrl-C stops programs, the host's functions that tell
+             whether a signal waits: set by who loads the object, or at the first call; whether
+             any call has stopped itself
     extents  (debug mode) a count, then for each array of the call where it begins and where it
              ends, in order; a pthread key leads to it
 """
@@ -28,10 +29,10 @@ from loma.backends.llvm.runtime_threads import THREADS
 RECORD_BYTES: Final = 1024
 
 TYPES: Final = """
-%loma.ctx = type { [64 x i64], ptr, ptr, i64, i64, i64, ptr, i32, i32 }
+%loma.ctx = type { [64 x i64], ptr, ptr, i64, i64, i64, ptr, i32, i32, i64 }
 %loma.record = type { i32, ptr, i64, ptr, ptr, i32 }
 %loma.block = type { ptr, ptr, ptr, i64, ptr, ptr, ptr }
-%loma.state = type { i32, i32, i64, i64, i32, i64 }
+%loma.state = type { i32, i32, i64, i64, i32, i64, ptr, i32 }
 """
 
 DECLARATIONS: Final = """
@@ -65,6 +66,8 @@ BLOCKS: Final = """
 define internal void @loma_trap(ptr %ctx, i32 %site) noreturn cold nounwind #2 {
   %p = getelementptr %loma.ctx, ptr %ctx, i32 0, i32 7
   store i32 %site, ptr %p
+  %ever = getelementptr %loma.state, ptr @loma_state, i32 0, i32 7
+  store volatile i32 1, ptr %ever
   call void @longjmp(ptr %ctx, i32 1)
   unreachable
 }
