@@ -218,6 +218,18 @@ def signal_functions() -> ctypes.Array[ctypes.c_void_p]:
     return (ctypes.c_void_p * 4)(*(ctypes.cast(f, ctypes.c_void_p) for f in functions))
 
 
+def _prepared(owner: int) -> Sequence[int]:
+    """Fills the state of a module; gives its flag that a call has stopped itself."""
+    state = _State.from_address(owner)
+    state.key, state.limit = record_key(), default_limit()
+    state.stack, state.stack_key = stack_bytes(), stack_key()
+    state.main = threading.main_thread().ident or 0
+    state.host = ctypes.addressof(signal_functions())
+    state.ready = 1
+    flag = (ctypes.c_int32 * 1).from_address(owner + _State.stopped.offset)
+    return memoryview(flag).cast("B").cast("i")
+
+
 def load(bundle: Bundle) -> Jitted:
     """Links object code into this process."""
     import llvmlite.binding as binding
@@ -235,16 +247,7 @@ def load(bundle: Bundle) -> Jitted:
         library.export_symbol("loma_extents")
     tracker = library.link(jit, "loma")
     owner = tracker["loma_state"] if traps else 0
-    stopped: Sequence[int] = (0,)
-    if owner:
-        state = _State.from_address(owner)
-        state.key, state.limit = record_key(), default_limit()
-        state.stack, state.stack_key = stack_bytes(), stack_key()
-        state.main = threading.main_thread().ident or 0
-        state.host = ctypes.addressof(signal_functions())
-        state.ready = 1
-        flag = (ctypes.c_int32 * 1).from_address(owner + _State.stopped.offset)
-        stopped = memoryview(flag).cast("B").cast("i")
+    stopped = _prepared(owner) if owner else (0,)
     if bundle.extents:
         ctypes.c_int32.from_address(tracker["loma_extents"]).value = extents_key()
     addresses = {name: tracker[entry(name)] for name in bundle.entries}
