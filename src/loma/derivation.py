@@ -23,6 +23,7 @@ from loma.frontend.lower.program import lower
 from loma.ir.analysis.races import Race, races
 from loma.ir.analysis.roots import written_params
 from loma.ir.derived import Mode, implicit_name
+from loma.ir.derived import marked as signature_marked
 from loma.ir.nodes import Call, Function, Signature
 from loma.ir.traverse import is_parallel, walk
 from loma.ir.types import TapeType
@@ -53,12 +54,15 @@ NamedBody = Callable[[str], Function]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A derivative to make; a forward one carries `width` tangents."""
+    """A derivative to make; a forward one carries `width` tangents. `held`: the arguments of the
+    primal that are constants to it.
+    """
 
     name: str
     mode: Mode
     primal: str
     width: int = 1
+    held: frozenset[str] = frozenset()
 
 
 class Derivation:
@@ -81,11 +85,11 @@ class Derivation:
         self.traced: dict[str, Function] = {}
         self.pointerless = Pointerless(self)
         self.wanted = {
-            d.name: Wanted(d.name, d.mode, d.primal, d.width) for d in program.derivatives
+            d.name: Wanted(d.name, d.mode, d.primal, d.width, d.held) for d in program.derivatives
         }
         self.requested = {d.name for d in program.derivatives if d.exported}
         self.declared = {
-            (d.mode, d.primal, d.width): d.name for d in reversed(program.derivatives)
+            (d.mode, d.primal, d.width, d.held): d.name for d in reversed(program.derivatives)
         }
         must_write = must_writes(self.prepare)
         written = {(r.mode, r.primal): r.name for r in program.rules}
@@ -240,15 +244,19 @@ class Derivation:
 
     # Derivatives.
 
-    def name_of(self, primal: str, mode: Mode, width: int = 1) -> str:
+    def name_of(
+        self, primal: str, mode: Mode, width: int = 1, held: frozenset[str] = frozenset()
+    ) -> str:
         """The name of a derivative: the declared one, else the implicit one, which is then
         wanted.
         """
-        rule = self.rules.written.get((mode, primal)) if width == 1 else None
-        name = rule or self.declared.get((mode, primal, width))
+        rule = self.rules.written.get((mode, primal)) if width == 1 and not held else None
+        name = rule or self.declared.get((mode, primal, width, held))
         if name is None:
             name = implicit_name(primal, mode, width)
-            self.wanted.setdefault(name, Wanted(name, mode, primal, width))
+            if held:
+                name = self.declared[mode, primal, width, held] = self.fresh(f"_held{name}")
+            self.wanted.setdefault(name, Wanted(name, mode, primal, width, held))
         return name
 
     def derive(self, want: Wanted) -> None:
@@ -260,7 +268,7 @@ class Derivation:
                 f"`{want.primal}` has a rule of its own, which takes one direction at a time",
                 "ask for one direction",
             )
-        ruled = self.rules.derive(want.name, want.mode, want.primal)
+        ruled = None if want.held else self.rules.derive(want.name, want.mode, want.primal)
         if ruled is not None:
             self.raw[want.name] = ruled
             self.add_halves()
@@ -276,13 +284,18 @@ class Derivation:
 
         def called(name: str, plain: frozenset[int]) -> str:
             """The derivative of a callee that takes some memory without tangents."""
-            return self.name_of(self.plain_variant(name, plain), Mode.FORWARD, want.width)
+            if not want.held or name in self.rules:
+                return self.name_of(self.plain_variant(name, plain), Mode.FORWARD, want.width)
+            free = self.plain_variant(name, frozenset())
+            arguments = self.signature(name).arguments
+            held = frozenset(a.name for i, a in enumerate(arguments) if i in plain)
+            return self.name_of(free, Mode.FORWARD, want.width, held)
 
+        f = holding(f, want.held)
         if marked(f):
             f = self.without_pointers(f)
-        return self.finish(
-            forward(f, want.name, self.module, called, self.signature, want.width)
-        )
+        made = forward(f, want.name, self.module, called, self.signature, want.width)
+        return self.finish(holding(made, want.held, False))
 
     def signature(self, name: str) -> Signature:
         """What callers see of a function."""
@@ -322,8 +335,9 @@ class Derivation:
     def reverse_of(self, want: Wanted, f: Function) -> None:
         """Makes a reverse derivative, and the halves of the callees that stay calls."""
         with self.splitter.undone_by(NotDifferentiable):
-            made, phantoms = self.reversed(self.without_pointers(f), want.name)
-            made = self.finish(made)
+            held = holding(self.without_pointers(f), want.held)
+            made, phantoms = self.reversed(held, want.name)
+            made = self.finish(holding(made, want.held, False))
             refuse_phantoms(want.primal, made, phantoms)
         self.raw[want.name] = made
         self.add_halves()
@@ -369,6 +383,11 @@ class Derivation:
             if name in known:
                 raise
             del self.wanted[name]
+
+
+def holding(f: Function, names: frozenset[str], nodiff: bool = True) -> Function:
+    """The function with some of its arguments as NoDiff, or as others again."""
+    return replace(f, signature=signature_marked(f.signature, names, nodiff)) if names else f
 
 
 def with_export(f: Function) -> Function:

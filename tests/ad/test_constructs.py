@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ad.constructs_functions
 import ad.constructs_structs
 import ad.constructs_tuples  # noqa: F401
 import pytest

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import loma
-from loma import ArgumentTypeError, Array, In, InOut, UserError
+from loma import ArgumentTypeError, Array, In, InOut, UserError, fwd_diff, make__dfloat
 
 T = TypeVar("T")
 R = TypeVar("R", np.float32, np.float64)
@@ -103,6 +103,33 @@ def power(x : In[float], n : In[int]) -> float:
 """, float_type="f64")
     assert lib.apply(lib.power, 3.0) == 17.0
     assert "apply" in repr(lib.apply)
+
+
+@loma.function
+def newton(f: Callable[[float], float], start: In[float]) -> float:
+    slope = loma.fwd_diff(f)
+    x = start
+    for i in range(30):
+        at = slope(make__dfloat(x, 1.0))
+        x -= at.val / at.dval
+    return x
+
+
+@loma.function
+def root(a: In[float]) -> float:
+    cubed = fwd_diff(cube)(make__dfloat(a, 1.0))
+    return newton(lambda x: x * x - a, a) + cubed.dval
+
+
+def test_derivatives_of_functions_that_are_passed() -> None:
+    @loma.function
+    def line(x: In[float]) -> float:
+        return 2.0 * x - 3.0
+
+    assert newton(line, 1.0) == 1.5
+    assert root(4.0) == pytest.approx(2.0 + 48.0)
+    assert loma.grad(root)(4.0).a == pytest.approx(0.25 + 24.0)
+    assert loma.hessian(root)(4.0) == pytest.approx(-1 / 32 + 6.0)
 
 
 def test_constants_are_watched() -> None:

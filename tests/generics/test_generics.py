@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable
 
 import pytest
+from ad.constructs_functions import FUNCTIONS
 
 from loma import driver
 from loma.diagnostics import UserError
@@ -173,6 +174,7 @@ def f(x : In[float], y : In[float]) -> float:
     b[1, 1] = sin(x)
     return g(b, y)
 """
+CASES |= {name: text.replace('T = TypeVar("T")\n', "") for name, text in FUNCTIONS.items()}
 REQUESTS = """
 d_f = fwd_diff(f)
 r_f = rev_diff(f)

@@ -123,6 +123,36 @@ def test_printed_text_is_one_file(folder: Path) -> None:
     assert lib.f(structs["Vec"](3.0, 4.0), 0.0) == 50.0
 
 
+def test_derivatives_inside_of_imported_functions(folder: Path) -> None:
+    """`fwd_diff` in a function of a module: of its argument, of what the module defines."""
+    (folder / "solvers.loma").write_text("""
+def cube(x : In[float]) -> float:
+    return x * x * x
+def newton(g : Callable[[float], float], start : In[float]) -> float:
+    cube = fwd_diff(g)
+    x = start
+    for i in range(30):
+        at = cube(make__dfloat(x, 1.0))
+        x -= at.val / at.dval
+    return x
+def slope(x : In[float]) -> float:
+    return fwd_diff(cube)(make__dfloat(x, 1.0)).dval
+""")
+    text = """
+import solvers
+def root(a : In[float]) -> float:
+    d = fwd_diff(solvers.cube)
+    x = solvers.newton(lambda t: solvers.cube(t) - a, a)
+    return x + solvers.slope(a) + d(make__dfloat(a, 1.0)).dval
+r_root = rev_diff(root)
+"""
+    _, lib = compile(text, "llvm", float_type="f64")
+    adj = ctypes.c_double(0)
+    lib.r_root(8.0, adj, 1.0)
+    assert lib.root(8.0) == pytest.approx(2.0 + 2 * 192.0)
+    assert adj.value == pytest.approx(1 / 12 + 2 * 48.0)
+
+
 def test_packages_and_relative_imports(folder: Path) -> None:
     """A package hands on what its `__init__` imports; modules in it find each other by dots."""
     write(folder, pack____init__="from .one import f\nfrom . import two\n",

@@ -41,7 +41,7 @@ def check(
         else:
             screen().print(Text.assemble(mark(True), "  ", (file, "bold"), f": {summary(checked)}"))
             remarks(checked)
-            warned(checked, {d.primal for d in checked.derivatives})
+            warned(checked, {d.primal for d in checked.derivatives if d.exported})
     if failed:
         raise typer.Exit(1)
 
@@ -80,5 +80,6 @@ def warned(checked: typed.Module, functions: Iterable[str]) -> None:
 
 def summary(checked: typed.Module) -> str:
     """What a program holds, in a few words."""
-    counts = [(len(own_functions(checked)), "function"), (len(checked.derivatives), "derivative")]
+    derivatives = sum(1 for d in checked.derivatives if d.exported)
+    counts = [(len(own_functions(checked)), "function"), (derivatives, "derivative")]
     return ", ".join(f"{n} {what}" if n == 1 else f"{n} {what}s" for n, what in counts)

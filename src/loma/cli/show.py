@@ -207,7 +207,8 @@ def compiled(wish: Wish) -> Module:
 def wished(wish: Wish) -> tuple[typed.Module, list[str]]:
     """The derivatives to show, those that are requested, else both modes: a program and names."""
     loaded, function = wish.program, wish.function
-    asked = [d.name for d in loaded.derivatives if function in (None, d.name, d.primal)]
+    asked = [d.name for d in loaded.derivatives
+             if d.name == function or d.exported and function in (None, d.primal)]
     if asked:
         return loaded, asked
     for primal in [function] if function else names(loaded):

@@ -223,7 +223,9 @@ def local_functions(node: Scope) -> frozenset[str]:
                 found.add(name)
             case ast.FunctionDef(name) if part is not node:
                 found.add(name)
-            case ast.Assign([ast.Name(name)], ast.Lambda()):
+            case ast.Assign(
+                [ast.Name(name)], ast.Lambda() | ast.Call(ast.Name("fwd_diff" | "rev_diff"))
+            ):
                 found.add(name)
             case _:
                 pass

@@ -352,7 +352,10 @@ class Struct(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Derivative(Node):
-    """name = fwd_diff(primal) or rev_diff(primal); of a method, primal is `Class.method`."""
+    """name = fwd_diff(primal) or rev_diff(primal); of a method, primal is `Class.method`.
+
+    `held`: arguments that are constants to it.
+    """
 
     name: str
     mode: Mode
@@ -360,6 +363,7 @@ class Derivative(Node):
     primal_span: Span
     type_args: tuple[TypeExpr, ...] = field(default=(), kw_only=True)
     name_span: Span = field(default=NOWHERE, kw_only=True)
+    held: frozenset[str] = field(default=frozenset(), kw_only=True)
 
 
 Definition: TypeAlias = Function | Struct | Derivative | Instance

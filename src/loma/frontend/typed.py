@@ -358,9 +358,8 @@ def values(text: Text) -> tuple[Expr, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A checked function; `params` are the symbols of signature.arguments. What is not `exported`
-    is for other functions to call. `thread`: in a kernel's body, the number of the thread.
-    """
+    """A checked function; `params`: the symbols of its arguments. What is not `exported` is for
+    other functions to call. `thread`: in a kernel's body, the number of the thread."""
 
     name: str
     params: tuple[Symbol, ...]
@@ -373,7 +372,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Derivative:
-    """name = fwd_diff(primal) or rev_diff(primal); `width`: how many tangents it carries."""
+    """name = fwd_diff(primal) or rev_diff(primal), with so many tangents; `held` are constants."""
 
     name: str
     mode: Mode
@@ -381,6 +380,7 @@ class Derivative:
     span: Span = field(default=NOWHERE, compare=False, repr=False)
     exported: bool = True
     width: int = 1
+    held: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,7 @@ from loma.frontend.methods import lifted
 from loma.frontend.python import Dotted, Written, placed, scan
 from loma.host import names
 from loma.host.classes import NUMPY_TYPES, TYPES, Obj, is_numpy_scalar, type_text
-from loma.ir.derived import Mode, implicit_name
+from loma.ir.derived import MODES, Mode, implicit_name
 from loma.ir.prims import FUNCTIONS
 from loma.ir.types import Scalar
 
@@ -44,6 +44,7 @@ ALIASES: Final = {
     "absolute": "abs", "fabs": "abs", "arccos": "acos", "arcsin": "asin", "arctan": "atan",
     "arctan2": "atan2", "maximum": "max", "minimum": "min", "power": "pow"}
 CALLABLES: Final = (Callable, typing.Callable)
+TRANSFORMS: Final = "loma.host.function"
 
 
 @dataclass(eq=False)
@@ -285,6 +286,8 @@ def _builtin(found: Obj, dotted: Dotted) -> str:
         return found.__name__
     if any(found is c for c in CALLABLES):
         return "Callable"
+    if getattr(found, "__module__", "") == TRANSFORMS and found.__name__ in MODES:
+        return str(found.__name__)
     if getattr(math, dotted[-1], None) is found and dotted[-1] in FUNCTIONS:
         return dotted[-1]
     if getattr(builtins, dotted[-1], None) is found:

@@ -16,7 +16,7 @@ def requested(program: typed.Module, mode: Mode, primal: str) -> tuple[typed.Mod
     """The program with a derivative of `primal`, and its name; one that exists is taken."""
     signature_of(program, primal)
     for d in program.derivatives:
-        if (d.mode, d.primal) == (mode, primal):
+        if (d.mode, d.primal) == (mode, primal) and not d.held:
             return program, d.name
     name = implicit_name(primal, mode)
     taken = {*program.functions, *(d.name for d in program.derivatives)}
@@ -65,7 +65,7 @@ def signature_of(program: typed.Module, name: str) -> Signature:
     if isinstance(found, typed.Function):
         return found.signature
     primal = signature_of(program, found.primal)
-    return derived_signature(primal, found.mode, program.float_type, found.width)
+    return derived_signature(primal, found.mode, program.float_type, found.width, found.held)
 
 
 def sliced(program: typed.Module, *wanted: str) -> typed.Module:

@@ -134,7 +134,8 @@ def targets(program: typed.Module, function: str | None) -> tuple[typed.Module, 
     All that the file requests; with a function, those of it (or itself, if it is one); where
     none is requested, both modes.
     """
-    wanted = [d for d in program.derivatives if function in (None, d.name, d.primal)]
+    wanted = [d for d in program.derivatives
+              if d.name == function or d.exported and function in (None, d.primal)]
     if wanted:
         return program, [Target(d.name, d.mode, d.primal, d.span, asked=True) for d in wanted]
     names = [function] if function else own_functions(program)

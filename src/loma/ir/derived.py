@@ -42,6 +42,9 @@ class Mode(Enum):
     REVERSE = "rev"
 
 
+MODES: Final = {"fwd_diff": Mode.FORWARD, "rev_diff": Mode.REVERSE}
+
+
 def implicit_name(function: str, mode: Mode, width: int = 1) -> str:
     """The exported name of a derivative that no one declared."""
     return f"_d_{mode.value}{width if width > 1 else ''}_{function}"
@@ -165,14 +168,24 @@ def _fresh(name: str, taken: set[str]) -> str:
 
 
 def derived_signature(
-    s: Signature, mode: Mode, float_type: Scalar, width: int = 1
+    s: Signature, mode: Mode, float_type: Scalar, width: int = 1,
+    held: frozenset[str] = frozenset(),
 ) -> Signature:
-    """The signature of a derivative."""
+    """The signature of a derivative; by the arguments that are `held` nothing is derived."""
+    s = marked(s, held, True)
     match mode:
         case Mode.FORWARD:
-            return forward_signature(s, float_type, width)
+            return marked(forward_signature(s, float_type, width), held, False)
         case Mode.REVERSE:
-            return reverse_signature(s)
+            return marked(reverse_signature(s), held, False)
+
+
+def marked(s: Signature, names: frozenset[str], nodiff: bool) -> Signature:
+    """The signature with some of its arguments as NoDiff, or as others."""
+    if not names:
+        return s
+    arguments = [replace(a, nodiff=nodiff) if a.name in names else a for a in s.arguments]
+    return replace(s, arguments=tuple(arguments))
 
 
 def is_half(name: str, signature: Signature) -> bool:

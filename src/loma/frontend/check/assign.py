@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
+from loma.frontend.check.functions import mode_of
 from loma.frontend.check.methods import Item
 from loma.frontend.check.parallel import check_written
 from loma.frontend.check.parts import Parts, is_part, is_pointed
@@ -38,6 +41,9 @@ class Assignments(Parts):
             return unpack(self, s, s.target)
         if isinstance(s.value, surface.List | surface.Comprehension):
             return self.list_assigned(s, s.value)
+        if isinstance(s.target, surface.Name) and mode_of(s.value) is not None:
+            self.named_derivative(s, s.target.name)
+            return None
         return self.assigned(s, self.right_side(s.value))
 
     def list_assigned(
@@ -45,6 +51,10 @@ class Assignments(Parts):
     ) -> typed.Stmt | None:
         """target = an array as it is written."""
         raise NotImplementedError
+
+    @abstractmethod
+    def named_derivative(self, s: surface.Assign, name: str) -> None:
+        """name = fwd_diff(g): from here on the name is that function."""
 
     def assigned(self, s: surface.Assign, value: typed.Expr | None) -> typed.Stmt | None:
         """target = value, with the value checked already."""

@@ -25,7 +25,7 @@ from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import syntax as syntax_codes
 from loma.frontend.convert import RANK, Weak, common
 from loma.frontend.parse.classes import ABS
-from loma.ir.derived import is_half
+from loma.ir.derived import MODES, is_half
 from loma.ir.names import BUILTIN
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.prims import FUNCTIONS, choice
@@ -34,17 +34,15 @@ from loma.ir.prims.record import Operands, Prim, Result
 from loma.ir.types import BOOL, F32, F64, I32, I64, ArrayType, Scalar, StructType, Type
 
 CASTS: Final = {"int": I32, "f32": F32, "f64": F64, "i32": I32, "i64": I64, "bool": BOOL}
-REQUESTS: Final = frozenset(("fwd_diff", "rev_diff"))
 STATEMENTS: Final = frozenset(("atomic_add", "push", "pop"))
 COURSE: Final = frozenset((
     "sin", "cos", "sqrt", "exp", "log", "pow", "int2float", "float2int", "thread_id",
-    "atomic_add", *REQUESTS,
+    "atomic_add", *MODES,
 ))
 FOLDED: Final = (choice.MIN, choice.MAX)
 BUILTINS: Final = (
     *FUNCTIONS, *CASTS, *sorted(STATEMENTS), "int2float", "float2int", "thread_id", "select", "len",
-    "flat",
-)
+    "flat")
 
 
 class CallChecker(GenericCalls):
@@ -59,6 +57,8 @@ class CallChecker(GenericCalls):
 
     def call(self, e: surface.Call) -> typed.Expr | None:
         """A call as a value."""
+        if (method := self.object_call(e)) is not None:
+            return self.method_call(method)
         found = self.rebound(e)
         if found is None or self.is_generic(found):
             return None if found is None else self.generic_value(found)
@@ -74,7 +74,8 @@ class CallChecker(GenericCalls):
         """A call of a function or derivative of the file."""
         if self._keywords(e):
             return None
-        return self.passed(e, e.function, self._all(e, self.outputs(e.function)), statement)
+        shown = replace(e, function=self.context.methods.name(e.function))
+        return self.passed(shown, e.function, self._all(e, self.outputs(e.function)), statement)
 
     def passed(
         self, e: surface.Call, function: str, values: Sequence[typed.Expr | None], statement: bool
@@ -275,8 +276,8 @@ class CallChecker(GenericCalls):
             return self._math(e, FUNCTIONS[e.function])
         if e.function in STATEMENTS:
             self.report(codes.statement_only(e))
-        elif e.function in REQUESTS:
-            self.report(name_codes.unknown_function(e, self.head(e), (), ()))
+        elif e.function in MODES:
+            self.no_function_value(e)
             return None
         elif not self._poisoned(e.function):
             known = self.context.guesses([*BUILTINS, *self.context.signatures])

@@ -8,22 +8,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from loma.frontend import surface
-from loma.frontend.check.fits import fits
+from loma.frontend.check.functions import FunctionValues
 from loma.frontend.check.generic import Job, Kind, Template, is_template, unlike, within
-from loma.frontend.check.methods import MethodChecker
 from loma.frontend.check.scope import Entry, FunctionValue
 from loma.frontend.codes import generics as codes
 from loma.frontend.free import names_in
-from loma.ir.nodes import Direction, Signature
-from loma.ir.prims import FUNCTIONS
+from loma.ir.nodes import Direction
 from loma.ir.types import ArrayType, TapeType
 
-CALLABLE = frozenset((*FUNCTIONS, "int", "float", "f32", "f64", "i32", "i64", "bool", "int2float",
-                      "float2int", "select"))
 
-
-class ClosureChecker(MethodChecker):
-    """Knows which function an operand is."""
+class ClosureChecker(FunctionValues):
+    """Makes functions of what stands inside of functions."""
 
     function_name: str = ""
     job: Job | None = None
@@ -33,6 +28,8 @@ class ClosureChecker(MethodChecker):
         match e:
             case surface.Name(name) | surface.Specialised(name):
                 self.report(codes.as_value(e.span, f"the function `{name}`"))
+            case surface.Call():
+                self.report(codes.as_value(e.span, "a derivative"))
             case _:
                 self.report(codes.as_value(e.span, "a `lambda`"))
 
@@ -145,22 +142,6 @@ class ClosureChecker(MethodChecker):
 
     # What is passed.
 
-    def known_function(self, e: surface.Expr) -> FunctionValue | None:
-        """The function that an operand names; None, unreported, for anything else."""
-        match e:
-            case surface.Name(name):
-                entry = self.scope.find(name)
-                if entry is not None:
-                    return entry.function
-                known = name in self.context.signatures or name in CALLABLE
-                known = known or name in self.context.instances.templates
-                return FunctionValue(name) if known else None
-            case surface.Member(surface.Name(owner), name) if self.scope.find(owner) is None:
-                found = self.context.methods.of(owner, name)
-                return FunctionValue(found[0]) if len(found) == 1 else None
-            case _:
-                return None
-
     def lambda_value(
         self, e: surface.Lambda, formal: surface.CallableTypeExpr, argument: str
     ) -> FunctionValue | None:
@@ -193,23 +174,12 @@ class ClosureChecker(MethodChecker):
         """Whether a function is what an argument takes; one that is not is reported."""
         if value.name not in self.context.signatures:
             return True
-        signature = self.context.signatures[value.name]
-        if signature is None:
+        profile, signature = self.profile(value), self.context.signatures[value.name]
+        if profile is None or signature is None:
             return False
-        written = tuple(signature.written)
-        own = written[:len(written) - len(value.captures)]
-        types = [self.types.resolve(t) for _, t in formal.args]
-        result = None if formal.result is None else self.types.resolve(formal.result)
-        same = len(own) == len(types) and not signature.simd and signature.result == result
-        if same and all(
-            t is not None and a.direction is d and fits(t, a.type)
-            for a, t, (d, _) in zip(own, types, formal.args, strict=True)
-        ):
+        if not signature.simd and self.alike(profile, formal):
             return True
-        shown = self.shown_call(self.context.methods.name(value.name),
-                                Signature(own, signature.result))
-        arrow = "" if signature.result is None else f" -> {self.types.text(signature.result)}"
-        self.report(codes.unlike(e.span, argument, self.callable_text(formal), shown + arrow))
+        self.unlike(e, argument, formal, self.context.methods.name(value.name), profile)
         return False
 
     def callable_text(self, formal: surface.CallableTypeExpr) -> str:

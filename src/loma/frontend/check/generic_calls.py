@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
-from loma.frontend.check.closures import CALLABLE, ClosureChecker
+from loma.frontend.check.closures import ClosureChecker
+from loma.frontend.check.functions import CALLABLE, Profile, mode_of
 from loma.frontend.check.generic import Passed, Template
 from loma.frontend.check.generic_types import Bound, collect
 from loma.frontend.check.scope import FunctionValue
@@ -17,10 +18,9 @@ from loma.frontend.codes import calls as call_codes
 from loma.frontend.codes import generics as codes
 from loma.frontend.codes import syntax as syntax_codes
 from loma.frontend.convert import Weak
-from loma.ir.nodes import Direction
+from loma.ir.nodes import Direction, Signature
 from loma.ir.types import I32, I64, Scalar, StructType, Type
 
-_Note: TypeAlias = Callable[[str, Type], None]
 Operands: TypeAlias = Sequence[tuple[surface.Arg, surface.Expr]]
 
 
@@ -33,12 +33,19 @@ class GenericCalls(ClosureChecker):
         if entry is None or entry.function is None:
             bound = self.types.generics.bound.get(e.function)
             return replace(e, function=bound.value) if isinstance(bound, Scalar) else e
-        value = entry.function
+        return self.counted(entry.function, e, e.function)
+
+    def counted(
+        self, value: FunctionValue, e: surface.Call | surface.MethodCall, shown: str
+    ) -> surface.Call | None:
+        """The call of a function with as many operands as it takes; others are reported."""
         if value.arity is not None and value.arity != len(e.args):
-            self.report(call_codes.arity(e, value.arity, len(e.args), f"{e.function}(...)"))
+            call, profile = surface.Call(shown, e.args, span=e.span), self.profile(value)
+            text = f"{shown}(...)" if profile is None else self.shown_call(
+                shown, Signature(profile.arguments, profile.result))
+            self.report(call_codes.arity(call, value.arity, len(e.args), text))
             return None
-        names = [surface.Name(c, span=e.span) for c in value.captures]
-        return replace(e, function=value.name, args=(*e.args, *names))
+        return self.applied(value, e)
 
     def is_generic(self, e: surface.Call) -> bool:
         """Whether a call has to find its instance first."""
@@ -74,7 +81,7 @@ class GenericCalls(ClosureChecker):
         if None in values:
             return None
         formal = [surface.Arg(m.name, Direction.IN, m.type, span=m.span) for m in s.members]
-        found = self._inferred(params, list(zip(formal, values, strict=False)), {})
+        found = self._inferred(params, list(zip(formal, values, strict=False)), ())
         bound = self._settled(s.name, s.type_params, found, e.span)
         if bound is None:
             return None
@@ -151,18 +158,19 @@ class GenericCalls(ClosureChecker):
                 self.report(codes.type_arguments(e.span, e.function, len(params), len(types)))
                 return None
             return None if types is None else dict(zip(names, types, strict=True))
-        functions = {}
+        functions = []
         for a, x in pairs:
-            value = self.known_function(x)
-            if isinstance(a.type, surface.CallableTypeExpr) and value is not None:
-                functions[a.name] = a.type, value
+            if isinstance(a.type, surface.CallableTypeExpr):
+                value = self.known_function(x)
+                profile = self.bound_profile(x) if value is None else self.profile(value)
+                functions += [] if profile is None else [(a.type, profile)]
         found = self._inferred(names, given, functions)
         return self._settled(e.function, params, found, e.span)
 
     def _inferred(
         self, params: Sequence[str],
         given: Sequence[tuple[surface.Arg, typed.Expr | None]],
-        functions: Mapping[str, tuple[surface.CallableTypeExpr, FunctionValue]],
+        functions: Sequence[tuple[surface.CallableTypeExpr, Profile]],
     ) -> dict[str, list[Type]]:
         """The types that operands ask for: values first, then functions, literals last."""
         found: dict[str, list[Type]] = {p: [] for p in params}
@@ -174,21 +182,13 @@ class GenericCalls(ClosureChecker):
         for a, v in given:
             if v is not None and not isinstance(v, Weak):
                 collect(a.type, v.type, self.types, note)
-        for formal, value in functions.values():
+        for formal, profile in functions:
             if not all(found.values()):
-                self._from_function(formal, value, note)
+                for (_, t), argument in zip(formal.args, profile.arguments, strict=False):
+                    collect(t, argument.type, self.types, note)
+                collect(formal.result, profile.result, self.types, note)
         _from_literals(given, found)
         return found
-
-    def _from_function(
-        self, formal: surface.CallableTypeExpr, value: FunctionValue, note: _Note
-    ) -> None:
-        signature = self.context.signatures.get(value.name)
-        if signature is None:
-            return
-        for (_, t), a in zip(formal.args, signature.arguments, strict=False):
-            collect(t, a.type, self.types, note)
-        collect(formal.result, signature.result, self.types, note)
 
     def _settled(
         self, name: str, params: Sequence[surface.TypeParam], found: Mapping[str, list[Type]],
@@ -240,14 +240,23 @@ class GenericCalls(ClosureChecker):
             case surface.Specialised(name, type_args):
                 value = self._specialised(e, name, type_args)
             case _:
-                value = self.known_function(e)
-                if value is None:
-                    self._no_function(e, argument)
+                value = self._named(e, formal, argument)
         if value is not None and value.name in self.context.instances.templates:
             value = self._chosen(e, value, formal)
         if value is None or not self.conforms(e, value, formal, argument):
             return None
-        return Passed(argument, value, self.kinds_of(value.captures))
+        return Passed(argument, replace(value, formal=formal), self.kinds_of(value.captures))
+
+    def _named(
+        self, e: surface.Expr, formal: surface.CallableTypeExpr, argument: str
+    ) -> FunctionValue | None:
+        """The function with a name, the derivative, or the method with its object."""
+        value = self.known_function(e)
+        if value is None and self.bound_method(e) is not None:
+            return self.bound_value(e, formal, argument)
+        if value is None and mode_of(e) is None:
+            self._no_function(e, argument)
+        return value
 
     def _no_function(self, e: surface.Expr, argument: str) -> None:
         """Reports an operand that is no function."""

@@ -72,7 +72,7 @@ class MethodChecker(Sized):
         base = None if owner else self.expr(e.base)
         at, effects = len(self.ahead), self.effects
         name = self._struct(base) if base is not None else owner
-        candidates = self.context.methods.of(name, e.name)
+        candidates = self.with_functions(e.args, self.context.methods.of(name, e.name))
         generic = self._generic(candidates)
         bound = base is not None and (name, e.name) not in self.context.methods.static
         own = (e.base,) if bound else ()
@@ -96,6 +96,12 @@ class MethodChecker(Sized):
             return None
         done = self._called(call, function, known, use != "value")
         return done if use == "statement" else self.valued(call, done, use)
+
+    @abstractmethod
+    def with_functions(
+        self, args: Sequence[surface.Expr], candidates: list[str]
+    ) -> list[str]:
+        """Of several definitions, those that take functions where functions are passed."""
 
     def _operands(
         self, args: Sequence[surface.Expr], candidates: Iterable[str], skipped: int

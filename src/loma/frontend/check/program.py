@@ -78,6 +78,7 @@ class Checker:
         self.requests = GenericRequests(self.instances, self.methods)
         self.rules = Rules(self.instances, self.requests, self.generic)
         self.instances.tell = self.rules.of_instance
+        self.asked: dict[tuple[Mode, str, frozenset[str]], str] = {}
 
     def _unique(self, module: surface.Module) -> dict[str, surface.Definition]:
         named: dict[str, surface.Definition] = {}
@@ -97,7 +98,7 @@ class Checker:
         self.rules.check(list(self.functions.values()))
         context = Context(self.types, self.signatures, self.findings, self._reverse(),
                           methods=self.methods, launches=Launches(self.derivatives),
-                          instances=self.instances)
+                          instances=self.instances, request=self._requested)
         functions: dict[str, typed.Function] = {}
         for job in self.instances.pending():
             f = job.function
@@ -129,7 +130,7 @@ class Checker:
         context: Context,
     ) -> tuple[dict[str, typed.Function], tuple[typed.Derivative, ...]]:
         """The functions that the program needs, and its requests for derivatives."""
-        requests = tuple([typed.Derivative(d.name, d.mode, d.primal, span=d.span)
+        requests = tuple([typed.Derivative(d.name, d.mode, d.primal, d.span, held=d.held)
                           for d in self.derivatives.values()] + list(context.launches.requests()))
         generated = self.instances.names - self.named.keys()
         if not self.internal and not generated:
@@ -250,7 +251,8 @@ class Checker:
         if signature is not None and d.mode is Mode.REVERSE:
             signature = check_stacks.reversible(d, signature, self.findings)
         if signature is not None:
-            signature = derived_signature(signature, d.mode, self.types.float_type)
+            signature = derived_signature(
+                signature, d.mode, self.types.float_type, held=d.held)
             self.types.mentioned += [a.type for a in signature.arguments]
         self.signatures.setdefault(d.name, signature)
         return self.signatures[d.name]
@@ -270,6 +272,22 @@ class Checker:
         known = (*self.functions, *self.derivatives)
         self.findings.append(name_codes.unknown_primal(d.primal_span, d.primal, known))
         return None
+
+    def _requested(self, mode: Mode, primal: str, held: frozenset[str], span: Span) -> str:
+        """The name of a derivative that a function asks for; one that exists is taken."""
+        if not self.asked:
+            self.asked = {(d.mode, d.primal, d.held): d.name
+                          for d in reversed(self.derivatives.values())}
+        key = mode, primal, held
+        if key not in self.asked:
+            name = self.asked[key] = self.instances.fresh(implicit_name(primal, mode), [])
+            made = surface.Derivative(
+                name, mode, primal, span, held=held, span=span, name_span=span)
+            self.derivatives[name] = made
+            self._derived(made, ())
+            self.instances.wake([primal])
+            self.rules.reverse |= {name} if mode is Mode.REVERSE else set()
+        return self.asked[key]
 
     def _add_constructor(self) -> None:
         """Makes `make__dfloat` known; a definition of the user's own must be the same."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -13,6 +13,7 @@ from loma.frontend.check.types import Types
 from loma.frontend.errors import Finding
 from loma.frontend.launches import Launches
 from loma.frontend.methods import Methods
+from loma.ir.derived import Mode
 from loma.ir.nodes import Signature
 from loma.ir.types import Scalar, StructType
 
@@ -29,6 +30,7 @@ class Context:
     """A file's types and signatures (None: of a definition that was reported).
 
     `calls` collects what each function calls; `reverse` names functions whose outputs add up;
+    `written_out` are builtins that became functions; `request` makes a derivative known;
     `makers` are functions that the program calls unwritten, each with its kind and what it makes;
     `passed` are operands that the rounds of parallel loops share.
     """
@@ -42,7 +44,9 @@ class Context:
     methods: Methods = field(default_factory=Methods)
     launches: Launches = field(default_factory=Launches)
     passed: list[Passed] = field(default_factory=list)
+    written_out: dict[tuple[str, str], str] = field(default_factory=dict)
     instances: Instances = field(kw_only=True)
+    request: Callable[[Mode, str, frozenset[str], Span], str] = field(kw_only=True)
 
     def maker(self, kind: str, made: StructType | Scalar) -> str:
         """The name of the function that makes a value: `make_X`, `default_X` or `power_int`."""
@@ -71,12 +75,15 @@ class Context:
 class FunctionValue:
     """A function that a name stands for: which one, and the variables that it captures.
 
-    Their values are passed after the operands. `arity`: how many operands there are, if known.
+    Their values are passed after the operands, but for the `last` ones. `arity`: how many operands
+    there are, if known. `formal`: the type of the argument that a builtin is passed for.
     """
 
     name: str
     captures: tuple[str, ...] = ()
     arity: int | None = None
+    last: int = 0
+    formal: surface.CallableTypeExpr | None = None
 
 
 @dataclass(frozen=True, slots=True)

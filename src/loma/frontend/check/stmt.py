@@ -335,6 +335,7 @@ class FunctionChecker(StackChecker):
     def _call_statement(
         self, e: surface.Call | surface.MethodCall, span: Span
     ) -> typed.Stmt | None:
+        e = self.object_call(e) or e if isinstance(e, surface.Call) else e
         if isinstance(e, surface.MethodCall):
             return self.method_statement(e, span)
         found = self.rebound(e)

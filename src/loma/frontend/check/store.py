@@ -23,6 +23,11 @@ class StackChecker(Assignments):
             self.report(name_codes.duplicate_variable(
                 name, first.declaration, entry.declaration, span))
 
+    def named_derivative(self, s: surface.Assign, name: str) -> None:
+        """name = fwd_diff(g): from here on the name is that function."""
+        value = self.known_function(s.value)
+        self.declare(name, Entry(None, s, function=value), s.target.span)
+
     def method_call(self, e: surface.MethodCall, use: str = "value") -> typed.Expr | None:
         """A call of a method as a value; of a stack, too."""
         entry = check_stacks.entry_of(self, e.base)

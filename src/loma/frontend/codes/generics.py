@@ -307,6 +307,21 @@ def in_derivative(span: Span, name: str) -> Finding:
                    help=f"define a function that calls `{name}`, and differentiate that")
 
 
+def derivative_operand(span: Span, function: str) -> Finding:
+    """A derivative of something that is no function, or of a `lambda`.
+
+    Inside of a function, `fwd_diff(g)` is the derivative of `g`: a function of the file, a function
+    inside the function, or an argument that is a function. It can be called, passed on, and get a
+    name. The types of a `lambda` are known only where it is passed.
+
+        def f(x : In[float]) -> float:
+            d = fwd_diff(lambda t: t * x)
+            return d(make__dfloat(x, 1.0)).dval
+    """
+    return finding("E1619", f"`{function}` takes the name of one function", span,
+                   help=f"write `{function}(g)`; give a `lambda` a name with `def`")
+
+
 def in_instance(name: str, bindings: str) -> str:
     """The note below an error in an instance."""
     return f"in the instance of `{name}` with {bindings}, called here"

@@ -41,7 +41,7 @@ def signatures(module: Module) -> dict[str, Signature]:
             raise InternalError(f"derivatives without a primal: {[d.name for d in waiting]}")
         for d in ready:
             table[d.name] = derived_signature(
-                table[d.primal], d.mode, module.float_type, d.width)
+                table[d.primal], d.mode, module.float_type, d.width, d.held)
         waiting = [d for d in waiting if d.name not in table]
     return table
 

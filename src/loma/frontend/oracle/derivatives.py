@@ -27,7 +27,7 @@ from loma.frontend.oracle.memory import (
     zero_of,
 )
 from loma.frontend.oracle.numbers import Dual, Number, Numbers, is_zero, slope_at, value_at
-from loma.ir.derived import DVAL, VAL, Mode, forward_signature, reverse_signature
+from loma.ir.derived import DVAL, VAL, Mode, forward_signature, marked, reverse_signature
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.types import ArrayType, Scalar, Structs, StructType, TapeType, Type, has_float
 
@@ -78,17 +78,21 @@ class World:
 
 
 class Forward:
-    """fwd_diff of a routine."""
+    """fwd_diff of a routine; arguments that are `held` have no slopes of its own."""
 
-    def __init__(self, primal: Routine, world: World) -> None:
-        self.signature = forward_signature(primal.signature, world.float_type)
+    def __init__(
+        self, primal: Routine, world: World, held: frozenset[str] = frozenset()
+    ) -> None:
+        self._formal = marked(primal.signature, held, True)
+        derived = forward_signature(self._formal, world.float_type)
+        self.signature = marked(derived, held, False)
         self._primal = primal
         self._world = world
 
     def run(self, operands: Sequence[Operand], threads: int) -> Operand:
         """Runs the primal on duals of a fresh tag."""
         view = DualView(self._world, self._world.fresh_tag(Mode.FORWARD))
-        arguments = self._primal.signature.arguments
+        arguments = self._formal.arguments
         inner = [view.operand(x, a) for x, a in zip(operands, arguments, strict=True)]
         out = self._primal.run(inner, threads)
         view.write_back()
@@ -232,10 +236,13 @@ class Sweep:
 
 
 class Reverse:
-    """rev_diff of a routine."""
+    """rev_diff of a routine; arguments that are `held` get no directions."""
 
-    def __init__(self, primal: Routine, world: World) -> None:
-        self.signature = reverse_signature(primal.signature)
+    def __init__(
+        self, primal: Routine, world: World, held: frozenset[str] = frozenset()
+    ) -> None:
+        self._formal = marked(primal.signature, held, True)
+        self.signature = marked(reverse_signature(self._formal), held, False)
         self._primal = primal
         self._world = world
 
@@ -243,7 +250,7 @@ class Reverse:
         """Adds the transposed Jacobian times the adjoint inputs to the adjoint outputs."""
         structs, numbers = self._world.structs, self._world.numbers
         sweep = Sweep(self._world.fresh_tag(Mode.REVERSE))
-        signature = self._primal.signature
+        signature = self._formal
         last = len(operands) - len(signature.sizes)
         rest = list(operands[:last])
         inner = [self._operand(sweep, a, rest) for a in signature.written]

@@ -88,7 +88,7 @@ class Oracle:
             return self._function(name)
         for d in self.module.derivatives:
             if d.name == name:
-                return self._derived(d.mode, d.primal)
+                return self._derived(d.mode, d.primal, d.held)
         for mode in Mode:
             prefix = implicit_name("", mode)
             if name.startswith(prefix):
@@ -100,12 +100,14 @@ class Oracle:
         rules = {r.mode: r.name for r in self.module.rules if r.primal == name}
         return Ruled(primal, self._world, rules) if rules else primal
 
-    def _derived(self, mode: Mode, primal: str) -> Routine:
+    def _derived(
+        self, mode: Mode, primal: str, held: frozenset[str] = frozenset()
+    ) -> Routine:
         for rule in self.module.rules:
             if (rule.mode, rule.primal) == (mode, primal):
                 return self.routine(rule.name)
         match mode:
             case Mode.FORWARD:
-                return Forward(self.routine(primal), self._world)
+                return Forward(self.routine(primal), self._world, held)
             case Mode.REVERSE:
-                return Reverse(self.routine(primal), self._world)
+                return Reverse(self.routine(primal), self._world, held)

@@ -10,7 +10,7 @@ from loma.frontend import surface
 from loma.frontend.codes import methods as method_codes
 from loma.frontend.codes import syntax as codes
 from loma.frontend.constants import evaluate
-from loma.frontend.parse.expr import DIRECTIONS
+from loma.frontend.parse.expr import CALL, DIRECTIONS
 from loma.frontend.parse.generic import GenericParser
 
 OPERATORS: Final = {
@@ -30,7 +30,7 @@ GET: Final = "__getitem__"
 SET: Final = "__setitem__"
 ABS: Final = "__abs__"
 SPECIAL: Final = frozenset((
-    GET, SET, ABS, *UNARY.values(), *(name for pair in BINARY.values() for name in pair)))
+    GET, SET, ABS, CALL, *UNARY.values(), *(name for pair in BINARY.values() for name in pair)))
 
 
 class ClassParser(GenericParser):

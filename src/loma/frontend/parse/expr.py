@@ -13,7 +13,6 @@ from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import rules as rule_codes
 from loma.frontend.codes import syntax as codes
 from loma.frontend.codes.arrays import size_computed
-from loma.frontend.codes.parallel import launch_form
 from loma.frontend.constants import Constant, evaluate
 from loma.frontend.errors import Finding
 from loma.frontend.parse.each import comprehension, constant, listed, repeated
@@ -35,6 +34,7 @@ ALLOWED: Final = frozenset((
     "+", "-", "*", "/", "//", "%", "**", "@", "&", "|", "^", "<<", ">>",
     "<", "<=", ">", ">=", "==", "!=",
 ))
+CALL: Final = "__call__"
 DIRECTIONS: Final = {d.value: d for d in Direction}
 FOREIGN: Final[dict[type[ast.expr], tuple[str, str]]] = {
     ast.Lambda: ("`lambda`", "define a function with `def`"),
@@ -254,9 +254,8 @@ class ExpressionParser:
                 return surface.MethodCall(self.expr(base), name, args, keywords, span=span)
             case ast.Name() | ast.Attribute():
                 return surface.Bad(span=span)
-            case ast.Subscript(ast.Name(kernel)):
-                self.report(launch_form(span, kernel))
-                return surface.Bad(span=span)
+            case ast.Subscript() | ast.Call(ast.Name("fwd_diff" | "rev_diff")) if not bad:
+                return surface.MethodCall(self.expr(node.func), CALL, args, keywords, span=span)
             case _:
                 self.report(constructs.callee(self.span(node.func)))
                 return surface.Bad(span=span)

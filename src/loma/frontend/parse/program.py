@@ -18,10 +18,9 @@ from loma.frontend.parse.range import LARGEST, bounds, launched, literal_int
 from loma.frontend.parse.rules import decorated
 from loma.frontend.parse.short import chained, loop_body, matched, with_else
 from loma.frontend.parse.text import message, printed
-from loma.ir.derived import Mode
+from loma.ir.derived import MODES
 from loma.ir.nodes import Direction
 
-MODES: Final = {"fwd_diff": Mode.FORWARD, "rev_diff": Mode.REVERSE}
 FOREIGN: Final[dict[type[ast.stmt], tuple[str, str]]] = {
     ast.Delete: ("`del`", "locals end with their block"),
     ast.Global: ("`global`", "pass the value as an argument"),
