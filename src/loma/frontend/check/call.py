@@ -37,8 +37,7 @@ CASTS: Final = {"int": I32, "f32": F32, "f64": F64, "i32": I32, "i64": I64, "boo
 STATEMENTS: Final = frozenset(("atomic_add", "push", "pop"))
 COURSE: Final = frozenset((
     "sin", "cos", "sqrt", "exp", "log", "pow", "int2float", "float2int", "thread_id",
-    "atomic_add", *MODES,
-))
+    "atomic_add", *MODES))
 FOLDED: Final = (choice.MIN, choice.MAX)
 BUILTINS: Final = (
     *FUNCTIONS, *CASTS, *sorted(STATEMENTS), "int2float", "float2int", "thread_id", "select", "len",
