@@ -13,9 +13,10 @@ from parallel.judging import NAMES
 from properties.doors import Door
 from properties.inputs import Case
 from properties.laws import TOLERANCE
-from subjects import Ran, Subject, differences, fresh, module_of, on
+from subjects import Ran, Subject, differences, fresh, on
 
 from loma.backends.targets import DEVICES
+from loma.driver import core_module
 from loma.host.build import Source
 from loma.host.course_device import compile_slang, library_of
 from loma.host.marshal import ctypes_structs
@@ -26,11 +27,11 @@ SECOND = frozenset({"line", "smooth", "drop", "energy", "mixed", "helped", "coef
 
 
 @cache
-def on_device(target: str, text: str, float_type: Scalar) -> Subject:
+def on_device(target: str, text: str, float_type: Scalar, debug: bool = False) -> Subject:
     """The kernels of a text on a target."""
-    module = module_of(text, float_type, True)
+    module = core_module(text, "test.py", float_type, debug=debug)
     if target == "slang":
-        return Subject(lambda name: module.functions[name].signature, _slang(text, module))
+        return Subject(lambda name: module.functions[name].signature, _slang(text, module, debug))
     structs, library = library_of(module, target, False)
     door = DeviceDoor(module.structs, structs, library)
     return Subject(lambda name: module.functions[name].signature, door.call)
@@ -44,9 +45,9 @@ def slang_device() -> Any:
     return create_device()
 
 
-def _slang(text: str, module: Module) -> Any:
+def _slang(text: str, module: Module, debug: bool) -> Any:
     source = Source(text, "test.py", module.float_type)
-    _, kernels = compile_slang(source, slang_device())
+    _, kernels = compile_slang(source, slang_device(), debug)
     return SlangDoor(module.structs, ctypes_structs(module.structs), kernels).call
 
 

@@ -15,6 +15,7 @@ from loma.backends.cfamily_facts import facts
 from loma.backends.cfamily_statements import Program
 from loma.backends.device_entry import NAMES, SCALARS, Entries, Entry
 from loma.backends.device_function import Stop, Stops, ThreadPrinter
+from loma.backends.llvm.layout import Layout
 from loma.diagnostics import CompileError
 from loma.ir.kernel import Kernel, element
 from loma.ir.layout import INDENT, Line, wrapped
@@ -115,7 +116,9 @@ class KernelFacts:
     `tape` and `heap`: it uses such memory. `sums`: for so many places it adds up what threads have
     (one more if its groups collect other additions).
     `writes` are the positions of the arguments that it writes, `added` of those that it only adds
-    to, and `owned` of arrays whose element i is thread i's, with the bytes of an element.
+    to, and `owned` of arrays whose element i is thread i's, with the bytes of an element. `told`
+    are the positions of arrays whose lengths it is told, with the bytes of an element, and the name
+    of the parameter.
     """
 
     entry: str
@@ -126,6 +129,7 @@ class KernelFacts:
     writes: frozenset[int]
     added: frozenset[int] = frozenset()
     owned: tuple[tuple[int, int], ...] = ()
+    told: tuple[tuple[int, int, str], ...] = ()
 
 
 def device_text(
@@ -240,6 +244,7 @@ class _Unit:
             printer.written,
             printer.positions(k.added),
             tuple((k.thread.params.index(v), element(v).bytes) for v in k.owned),
+            told(k, self._module, printer),
         )
 
     def _struct(self, name: str) -> str:
@@ -308,6 +313,16 @@ class _Unit:
         text = R.PUSH_PAIR if t in (Scalar.I64, Scalar.F64) else R.PUSH_WORD
         to, back = self._target.bits[t]
         return _filled(text, kind=t.value, type=SCALARS[t], to=to, back=back)
+
+
+def told(k: Kernel, module: Module, printer: ThreadPrinter) -> tuple[tuple[int, int, str], ...]:
+    """What a host must know of the lengths that a kernel is told."""
+    layout = Layout(module.structs)
+    return tuple(
+        (k.thread.params.index(v), layout.size(v.content.element), printer.name_of(length))
+        for v, length in k.lengths.items()
+        if isinstance(v.content, ArrayType)
+    )
 
 
 def _conversions(body: str) -> list[str]:

@@ -18,7 +18,7 @@ from loma.ir import imperative as T
 from loma.ir.analysis.roots import bases, written_roots
 from loma.ir.kernel import Kernel, Sum
 from loma.ir.layout import INDENT
-from loma.ir.nodes import Argument, Direction, Trap, Var
+from loma.ir.nodes import Argument, Const, Direction, Trap, Var
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import walk
 from loma.ir.types import ArrayType, Scalar, TapeType, Type
@@ -157,7 +157,7 @@ class ThreadPrinter(FunctionPrinter):
 
     def _assert(self, s: T.Assert) -> list[str]:
         fails = self._show.of(T.Operation(A.NOT, (s.cond,), Scalar.BOOL))
-        number, why = self._reason(s.trap, s.message or s.trap.value)
+        number, why = self._reason(s.trap, s.message or _said(s.text) or s.trap.value)
         return [f"if ({fails}) {{", f"{INDENT}{self._stop(number)} /* {why} */",
                 f"{INDENT}{self._leave()}", "}"]
 
@@ -190,3 +190,11 @@ class ThreadPrinter(FunctionPrinter):
 
     def _pragma(self, s: T.Count) -> list[str]:
         return []
+
+
+def _said(text: T.Text) -> str:
+    """What a message with values says before it comes to those of variables; an ellipsis stands
+    for other values."""
+    pieces = [x if isinstance(x, str) else str(x.value) if isinstance(x, Const) else "..."
+              for x in text]
+    return re.split(r" with [^ ]+ = ", "".join(pieces))[0]

@@ -122,6 +122,12 @@ def owned_arguments(
     return [Scalar(int(fresh), "i"), *(Scalar(n, "i") for n in counts)]
 
 
+def lengths(kernel: KernelFacts, arguments: Sequence[Argument]) -> list[Scalar]:
+    """What a kernel is told of the lengths of arrays."""
+    given: Sequence[Any] = arguments
+    return [Scalar(min(given[i].size // size, LARGEST), "i") for i, size, _ in kernel.told]
+
+
 @dataclass(slots=True, eq=False)
 class Launcher:
     """The kernels of one program on one device; remembers how much memory they needed, and keeps
@@ -151,6 +157,7 @@ class Launcher:
         given: list[Argument] = [*arguments]
         if kernel.owned:
             given += owned_arguments(kernel, arguments, fresh)
+        given += lengths(kernel, arguments)
         given.append(Scalar(threads, "i"))
         groups = min(needed, self.device.groups * (1 if kernel.sums else MORE))
         flag = self.device.flag

@@ -12,7 +12,7 @@ from loma.backends.c import sorted_structs, tidy
 from loma.backends.cfamily import Dialect, Types
 from loma.backends.cfamily_facts import facts
 from loma.backends.cfamily_statements import Program
-from loma.backends.device import DeviceText, KernelFacts, holds_pointer, mentioned, typed
+from loma.backends.device import DeviceText, KernelFacts, holds_pointer, mentioned, told, typed
 from loma.backends.device import refusal as device_refusal
 from loma.backends.device_function import Stops
 from loma.backends.flat_function import Flat, FlatEntry, Words
@@ -103,6 +103,7 @@ def _text(target: FlatDialect, module: Module, kernels: list[Kernel]) -> DeviceT
             0,
             printers[k.name].written,
             printers[k.name].positions(k.added),
+            told=told(k, threads, printers[k.name]),
         )
         for k in kernels
     }

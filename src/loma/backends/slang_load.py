@@ -7,7 +7,7 @@ import sys
 from typing import Any, TypeAlias
 
 from loma.backends.device import DeviceError, DeviceText
-from loma.backends.device_launch import FIRST_WORDS, GROWTH, TAPE_FULL
+from loma.backends.device_launch import FIRST_WORDS, GROWTH, LARGEST, TAPE_FULL
 from loma.diagnostics import RunError
 
 Handle: TypeAlias = Any  # an object of slangpy
@@ -112,6 +112,7 @@ class SlangKernel:
 
     def dispatch(self, thread_count: Handle, **values: Handle) -> None:
         """Runs the kernel; `values` are its arguments by name, `_total_threads` among them."""
+        values |= self._lengths(values)
         if not self._known.context:
             self._kernel.dispatch(thread_count=thread_count, **values)
             return
@@ -127,6 +128,14 @@ class SlangKernel:
         if error > 0:
             stop = self._text.stops[error - 1]
             raise RunError(stop.trap.name, stop.message, self._file, stop.line)
+
+    def _lengths(self, values: dict[str, Handle]) -> dict[str, int]:
+        """What the kernel is told of the lengths of arrays."""
+        names = [p.name for p in self._kernel.program.layout.entry_points[0].parameters]
+        return {
+            name: min(values[names[2 + i]].size // size, LARGEST)
+            for i, size, name in self._known.told
+        }
 
     def _attempt(self, thread_count: Handle, values: dict[str, Handle]) -> int:
         import numpy as np

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from loma.ir.nodes import Function, Path, Var
 from loma.ir.types import ArrayType, Scalar
@@ -23,10 +24,10 @@ class Kernel:
     """A kernel for a device.
 
     `thread` has the kernel's parameters up to the last; where there are `owned` ones, whether they
-    are fresh, and the number of elements of each; then the thread's index, the number of threads,
-    and a reference for each of `sums`, in order. Threads do nothing with what is `added` but add;
-    they may meet in what is `shared` of these. Of an array that is `owned`, element i is thread
-    i's.
+    are fresh, and the number of elements of each; then those of the arrays whose `lengths` it is
+    told; then the thread's index, the number of threads, and a reference for each of `sums`, in
+    order. Threads do nothing with what is `added` but add; they may meet in what is `shared` of
+    these. Of an array that is `owned`, element i is thread i's.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Kernel:
     added: frozenset[Var] = frozenset()
     shared: frozenset[Var] = frozenset()
     owned: tuple[Var, ...] = ()
+    lengths: Mapping[Var, Var] = field(default_factory=dict)
 
 
 def element(root: Var) -> Scalar:

@@ -44,6 +44,7 @@ from loma.ir.types import I32, Ref
 from loma.opt import checkpoint, elements, inline, pipeline, promote, pull, unroll
 from loma.opt.owned import Owned, owned, settled, totalled
 from loma.opt.rewrite import Rewriter, applied
+from loma.opt.told import told
 
 EVERYTHING: Final = 1_000_000
 """A budget for inlining that is never reached."""
@@ -69,7 +70,7 @@ def kernel(
     threads only add to elements of their own reaches memory in one step.
     """
     assert f.signature.simd, f"{f.name} is no kernel"
-    f = inline.inline_calls(f, module, EVERYTHING)
+    f, lengths = told(inline.inline_calls(f, module, EVERYTHING))
     f = pipeline.run(pipeline.STRICT if strict else pipeline.FINAL, f, module)
     f = pipeline.run((unroll.run, pipeline.simplify, *ELEMENTS), f, module)
     if not aliased and not strict:
@@ -86,10 +87,10 @@ def kernel(
         body, fetched = pull.run(f, threads, shared)
         threads, arrays = replace(threads, body=body), [*arrays, *fetched]
     sums = _sums(threads, shared) if summed else {}
-    thread = _thread(f, threads, alone, sums, arrays)
+    thread = _thread(f, threads, alone, sums, arrays, tuple(lengths.values()))
     thread = pipeline.run((promote.run, pipeline.simplify), thread, module)
     kept = tuple(o.root for o in arrays)
-    return Kernel(f.name, thread, tuple(sums), added, shared, kept)
+    return Kernel(f.name, thread, tuple(sums), added, shared, kept, lengths)
 
 
 def _added(f: Function, threads: Parallel) -> frozenset[Var]:
@@ -129,6 +130,7 @@ def _thread(
     alone: frozenset[Var],
     sums: dict[Sum, list[Accum]],
     arrays: list[Owned],
+    lengths: tuple[Var, ...],
 ) -> Function:
     (index,) = threads.body.args
     count = f.params[-1]
@@ -136,7 +138,7 @@ def _thread(
     targets = {op: totals[s] for s, ops in sums.items() for op in ops}
     body = _Additions(bases(f.body), alone, targets).region(threads.body)
     fresh = Var("fresh", I32)
-    given = (fresh, *(o.count for o in arrays)) if arrays else ()
+    given = (*((fresh, *(o.count for o in arrays)) if arrays else ()), *lengths)
     body = settled(body, arrays, fresh, f.span) if arrays else body
     arguments = (
         *f.signature.arguments,

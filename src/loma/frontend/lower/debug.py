@@ -164,6 +164,7 @@ def _inside(
     above = b.apply(A.GE, at, const(0, type_of(at)))
     holds = b.apply(A.AND, above, b.apply(A.LT, at, wide))
     names = [] if isinstance(written, Name) else _with(to, written, [])
+    b.span = e.span  # that of a size is where it is named
     _check(to, holds, Trap.INDEX, (
         "index ", at, f" is outside {what} of length ", length, f": {expr_text(e)}", *names))
 
