@@ -56,6 +56,15 @@ class Pair:
     b : float
 def both(p : In[Pair]) -> float:
     return asin(p.a) / p.b
+def power(x : In[float], y : In[float]) -> float:
+    return pow(x, y) * 2.0
+def far(p : In[Array[Pair]], n : In[int]) -> float:
+    s : float = 0.0
+    for i in range(n):
+        s += p[i].a / (p[i].a ** 2 + p[i].b ** 2)
+    return s
+def angles(x : In[float]) -> float:
+    return acos(x) * acos(x)
 """
 
 
@@ -116,6 +125,28 @@ def test_only_the_gradient_goes_wrong() -> None:
     assert first.then is not None and first.then.zero_times_infinity
 
 
+@pytest.mark.parametrize(("function", "at", "lines"), [
+    ("norm", "[0.0, 0.0], 2", [
+        "operands: partial derivative = inf, adjoint = 1.0", "where s = 0.0",
+        "operands: x[i] = 0.0, adjoint = inf", "in the loop at i = 1",
+        "this is a 0 * inf of the adjoint"]),
+    ("power", "0.0, 0.5", ["operands: partial derivative = inf, adjoint = 2.0"]),
+    ("logistic", "1000.0", ["operands: x = 1000.0", "operands: exp(x) = inf, adjoint = -0.0",
+                            "this is a 0 * inf of the adjoint"]),
+    ("far", "[{'a': 1.0, 'b': 0.0}, {'a': 0.0, 'b': 0.0}], 2", [
+        "operands: p[i].a = 0.0, p[i].a * p[i].a + p[i].b * p[i].b = 0.0",
+        "in the loop at i = 1"]),
+    ("angles", "1.0", [
+        "operands: partial derivative = -inf, tangent = 1.0", "where x = 1.0",
+        "operands: acos(x) = 0.0, tangent = -inf", "this is a 0 * inf of the tangent"]),
+    ("both", "(0.0, 0.0)", ["operands: asin(p.a) = 0.0, p.b = 0.0"]),
+])
+def test_what_a_person_reads(function: str, at: str, lines: list[str]) -> None:
+    """Values have the names that people gave them, or their expressions."""
+    said = ("operands: ", "where ", "in ", "this is ")
+    assert [x for x in str(found(function, at)).splitlines() if x.startswith(said)] == lines
+
+
 def test_recursion_and_the_type_of_float() -> None:
     first = found("deep", "4.0, 2")
     assert (first.operation, first.line, first.operands[1]) == ("div", 18, ("x - 1.0", 0.0))
@@ -166,7 +197,7 @@ def test_python_door() -> None:
     assert "loma.sqrt(" in str(first)
     first = loma.nan_hunt(roots)(np.array([4.0, -1.0]))
     assert first is not None and first.operation == "sqrt"
-    assert dict(first.operands) == {"x[i]": -1.0}
+    assert dict(first.operands) == {"x[i]": -1.0} and "\nin thread 1" in str(first)
     assert loma.nan_hunt(roots)(np.array([4.0, 1.0], np.float32)) is None
     with pytest.raises(TypeError, match="nan_hunt"):
         loma.nan_hunt(math.sqrt)

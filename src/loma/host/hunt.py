@@ -24,14 +24,16 @@ from loma.ir.derived import DVAL, VAL, Mode
 from loma.ir.nodes import Direction, Module, Trap
 from loma.ir.types import ArrayType, Scalar, Structs, StructType, Type
 from loma.opt import pipeline
-from loma.opt.hunt import BREAK, Hunt, Place, Sought, primal_operations
+from loma.opt.hunt import BREAK, SLOPE, Called, Hunt, Place, Sought, Written, primal_operations
 
 Make: TypeAlias = Callable[[typed.Module, Options | None], Compiled]
 Sweep: TypeAlias = Callable[[typed.Module, str, Operands, Make], list[float]]
 STRICT: Final = Options(strict=True)
-Written: TypeAlias = dict[tuple[Span, str], tuple[str, ...]]
+Texts: TypeAlias = dict[Written, str]
 ARGUMENT: Final = "an argument"
 STRONG: Final = "strong_mul"
+SLOPES: Final = (SLOPE, "tangent")
+THREAD: Final = "thread"
 KINDS: Final = {
     "program": "in the program",
     "partial derivative": "in a partial derivative of this",
@@ -44,7 +46,8 @@ class NotFinite:
     """Where a number stops being finite.
 
     `operation` names the primitive, `operands` and `loops` their values by name, `result` what came
-    out. `kind`: whether it is the program's own operation, or one of its derivative.
+    out. `kind`: whether it is the program's own operation, or one of its derivative; `primal` then
+    has the operands of the operation that is differentiated, where they are known.
     `zero_times_infinity`: it multiplied the two. `then` is where an infinity becomes nan.
     """
 
@@ -58,6 +61,7 @@ class NotFinite:
     zero_times_infinity: bool = False
     then: NotFinite | None = None
     source: str = ""
+    primal: tuple[tuple[str, float], ...] = ()
 
     @property
     def line(self) -> int:
@@ -75,21 +79,31 @@ class NotFinite:
         return self.kind != "program"
 
     def __str__(self) -> str:
-        shown = ", ".join(
-            f"{n or 'operand'} = {x!r}" for n, x in self.operands if n != repr(x))
         head = f"{self.operation} gives {self.result!r} {KINDS[self.kind]}"
         if self.operation == ARGUMENT:
             head = f"{ARGUMENT} is {self.result!r}"
         lines = [head, *excerpt(self.span, "", source_lines(self.source))]
-        lines += [f"operands: {shown}"] if shown else []
-        if self.loops:
-            lines.append(f"in the loop at {', '.join(f'{n} = {k}' for n, k in self.loops)}")
+        for said, values in (("operands: ", self.operands), ("where ", self.primal)):
+            shown = [f"{n or 'operand'} = {x!r}" for n, x in values if n != repr(x)]
+            lines += [f"{said}{', '.join(shown)}"] if shown else []
+        lines += _around(self.loops)
         if self.zero_times_infinity:
-            whose = "of the adjoint" if self.in_derivative else "of the program"
-            lines.append(f"this is a 0 * inf {whose}")
+            slopes = [n for n, _ in self.operands if n in SLOPES] or [SLOPE]
+            whose = slopes[0] if self.in_derivative else "program"
+            lines.append(f"this is a 0 * inf of the {whose}")
         if self.then is not None:
             lines += ["", "then nan comes of it:", str(self.then)]
         return "\n".join(lines)
+
+
+def _around(loops: tuple[tuple[str, int], ...]) -> Iterator[str]:
+    """The thread and the loops that an operation is in."""
+    for name, k in loops:
+        if name == THREAD:
+            yield f"in thread {k}"
+    shown = [f"{name} = {k}" for name, k in loops if name != THREAD]
+    if shown:
+        yield f"in the loop at {', '.join(shown)}"
 
 
 def hunted(
@@ -203,39 +217,56 @@ def _run(
     except RunError as e:
         if e.code != Trap.NONFINITE.name:
             raise
-        return _found(str(e), hunt.places, texts, _written(program))
+        return _found(str(e), hunt.places, texts, program, SLOPES[sweep is _tangent])
     return None
 
 
-def _written(program: typed.Module) -> Written:
-    """How people wrote the operands of each operation."""
-    return {
-        (n.span, n.prim.name): tuple(map(expr_text, n.args))
-        for f in program.functions.values() for n in nodes(f.body) if isinstance(n, typed.Apply)}
+def _written(program: typed.Module) -> tuple[Texts, dict[Written, tuple[str, ...]]]:
+    """How people wrote values, and the operands of each operation."""
+    texts: Texts = {}
+    operands: dict[Written, tuple[str, ...]] = {}
+    for n in (n for f in program.functions.values() for n in nodes(f.body)):
+        match n:
+            case typed.Apply(prim, args, span=span):
+                texts[span, prim.name] = expr_text(n)
+                operands[span, prim.name] = tuple(map(expr_text, args))
+            case typed.Index(span=span) | typed.Member(span=span):
+                texts[span, ""] = expr_text(n)
+            case _:
+                pass
+    return texts, operands
 
 
-def _shown(name: str) -> str:
-    return "" if name == "t" else name
+def _shown(called: Called, texts: Texts, slope: str) -> str:
+    name, written = called
+    if name == SLOPE:
+        return slope
+    name = "" if name == "t" else name
+    return name if written is None else texts.get(written, name)
 
 
 def _found(
-    message: str, places: list[Place], texts: Mapping[str, str], written: Written
+    message: str, places: list[Place], files: Mapping[str, str], program: typed.Module, slope: str
 ) -> NotFinite:
     number, *values = message.split(": ", 1)[1].split(BREAK)
     place = places[int(number)]
     result, *rest = map(_parsed, values)
-    count = len(place.operands)
+    texts, written = _written(program)
     names = written.get((place.span, place.prim), ()) if place.kind == "program" else ()
     if place.prim == STRONG:
-        names = ("partial derivative", "adjoint")
-    operands = tuple(zip(names or map(_shown, place.operands), rest[:count], strict=True))
-    loops = tuple(zip(place.loops, map(int, rest[count:]), strict=True))
+        names = ("partial derivative", slope)
+    count, stop = len(place.operands), len(place.operands) + len(place.primal)
+    own, primal_names = (
+        [_shown(n, texts, slope) for n in names] for names in (place.operands, place.primal))
+    operands = tuple(zip(names or own, rest[:count], strict=True))
+    primal = tuple(zip(primal_names, rest[count:stop], strict=True)) if all(primal_names) else ()
+    loops = tuple(zip(place.loops, map(int, rest[stop:]), strict=True))
     sizes = sorted(abs(x) for _, x in operands)
     product = place.prim in ("mul", STRONG) and sizes[0] == 0 and math.isinf(sizes[-1])
-    name = "the product of partial derivative and adjoint" if place.prim == STRONG else place.prim
+    name = f"the product of partial derivative and {slope}" if place.prim == STRONG else place.prim
     return NotFinite(
         place.span, place.function, name, operands, result, loops, place.kind, product,
-        source=texts.get(place.span.file, ""))
+        source=files.get(place.span.file, ""), primal=primal)
 
 
 def _parsed(text: str) -> float:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 from loma.diagnostics import Span
 from loma.ir.builder import const, type_of
@@ -56,16 +56,29 @@ class Sought(Enum):
     NAN = "a result that is not a number"
 
 
+SLOPE: Final = "adjoint"
+"""What stands for adjoints and tangents among the names of operands."""
+Written: TypeAlias = tuple[Span, str]
+"""Where an expression stands, and its primitive if it is an operation."""
+Called: TypeAlias = tuple[str, Written | None]
+"""The name of a value, and how to find what was written for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An operation: what it is called, what its operands and the loops around it are called."""
+    """An operation: what it is called, what its operands and the loops around it are called.
+
+    The values of the operands are followed by those of `primal`, the operation of the program whose
+    derivative this is, where they are known.
+    """
 
     function: str
     prim: str
-    operands: tuple[str, ...]
+    operands: tuple[Called, ...]
     loops: tuple[str, ...]
     span: Span
     kind: str
+    primal: tuple[Called, ...] = ()
 
 
 @dataclass(slots=True)
@@ -97,8 +110,25 @@ class _Instrument(Rewriter):
         self.loops: list[Var] = []
         self.deferred = _deferred(f)
         self.adjoint = _adjoint(f)
+        self.made: dict[Var, Op] = {}
+        self.visible: set[Operand] = set(f.params)
+        self.own: dict[Span, Apply] = {}
+
+    def region(self, region: Region) -> Region:
+        outer, self.visible = self.visible, {*self.visible, *region.args}
+        made = super().region(region)
+        self.visible = outer
+        return made
 
     def op(self, op: Op) -> None:
+        self.instrumented(op)
+        self.visible.update(outs(op))
+        self.made.update((v, op) for v in outs(op))
+        if isinstance(op, Apply) and self.kind(op) == "program" and op.out.scalar.is_float:
+            self.own.setdefault(op.span, op)
+
+    def instrumented(self, op: Op) -> None:
+        """Emits an operation with its check."""
         if isinstance(op, For | Parallel):
             self.loops.append(op.body.args[0])
             self.emit(self.nested(op))
@@ -140,14 +170,36 @@ class _Instrument(Rewriter):
 
     def text(self, op: Apply) -> Text:
         """The number of the operation, its result, its operands, and the indices of loops."""
-        values = (op.out, *op.args, *self.loops)
+        own = self.primal(op)
+        values = (op.out, *op.args, *own, *self.loops)
         self.hunt.places.append(Place(
-            self.f.name, op.prim.name, tuple(_name(x) for x in op.args),
-            tuple(v.name for v in self.loops), op.span, self.kind(op)))
+            self.f.name, op.prim.name, tuple(map(self.name, op.args)),
+            tuple(v.name for v in self.loops), op.span, self.kind(op), tuple(map(self.name, own))))
         listed: list[Operand | str] = [f"{len(self.hunt.places) - 1}"]
         for x in values:
             listed += [BREAK, x]
         return tuple(listed)
+
+    def primal(self, op: Apply) -> tuple[Operand, ...]:
+        """The operands of the operation whose derivative this is, if they are known here."""
+        own = self.own.get(op.span)
+        if own is None or op.prim is not A.STRONG_MUL:
+            return ()
+        return tuple(x for x in own.args if isinstance(x, Var) and x in self.visible)
+
+    def name(self, x: Operand) -> Called:
+        """What a person calls an operand."""
+        if not isinstance(x, Var):
+            return "", None
+        if x in self.adjoint or x.name.startswith(ADJOINT):
+            return SLOPE, None
+        match self.made.get(x):
+            case Load(span=span):
+                return x.name, (span, "")
+            case Apply(prim, span=span) if x.name == "t":
+                return "", (span, prim.name)
+            case _:
+                return x.name, None
 
     def kind(self, op: Apply) -> str:
         """What the operation belongs to."""
@@ -155,10 +207,6 @@ class _Instrument(Rewriter):
             return "derivative"
         known = (op.span, op.prim) in self.hunt.primal
         return "program" if known else "partial derivative"
-
-
-def _name(x: Operand) -> str:
-    return x.name if isinstance(x, Var) else ""
 
 
 def _deferred(f: Function) -> frozenset[Operand]:
