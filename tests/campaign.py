@@ -162,7 +162,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--share", type=float, default=1.0, help="which part of the full campaign")
-    parser.add_argument("--subjects", default="core,llvm", help="of core, llvm, c")
+    parser.add_argument("--subjects", default="core,llvm",
+                        help="of core, lanes, llvm, c, debug, debug-llvm")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--output", type=Path, default=HERE / "campaign_result.json")
     arguments = parser.parse_args()

@@ -8,6 +8,7 @@ from typing import Any
 
 from properties.inputs import Case
 
+from loma.backends.llvm.loaded import knowing
 from loma.ir.nodes import Direction
 from loma.ir.types import ArrayType, Scalar, Structs, StructType, Type
 
@@ -59,7 +60,9 @@ class Door:
                 operands.append(ctypes.byref(m))
         if case.signature.simd:
             operands.append(case.threads)
-        out = getattr(self.library, case.function)(*operands)
+        stretches = [(ctypes.addressof(m), ctypes.sizeof(m)) for m in (*memory, *kept)]
+        with knowing((at, at + size) for at, size in stretches):  # what debug mode asks for
+            out = getattr(self.library, case.function)(*operands)
         after = [
             self.data(m, x, a.type)
             for m, x, a in zip(memory, case.data, case.signature.arguments, strict=True)

@@ -50,7 +50,7 @@ def dual_products(inputs: Inputs, entry: Entry, runner: Runner) -> str | None:
 def clear(signature: Signature, adjoints: Mapping[str, str], forward: Case, reverse: Case) -> None:
     """Sets to 0 the tangents of what is only written and the adjoints of what is only read."""
     formal = [a.name for a in reverse.signature.arguments]
-    for k, a in enumerate(signature.arguments):
+    for k, a in enumerate(signature.written):
         if a.direction is Direction.OUT:
             forward.data[k] = without_tangents(forward.data[k])
         elif a.direction is Direction.IN:
@@ -78,11 +78,11 @@ def reverse_names(signature: Signature) -> dict[str, str]:
     """For each argument (and `return`) the name of its adjoint in the reverse signature."""
     rest = list(reverse_signature(signature).arguments)
     names: dict[str, str] = {}
-    for a in signature.arguments:
+    for a in signature.written:
         if a.direction is not Direction.OUT:
             rest.pop(0)
         names[a.name] = rest.pop(0).name
-    if rest:
+    if signature.result is not None:
         names["return"] = rest.pop(0).name
     return names
 

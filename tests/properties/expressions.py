@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from properties.reductions import float_reduction, int_reduction
-from properties.scope import FLOAT, INT, LENGTH, Callee, Place, Scope, Variable
+from properties.scope import FLOAT, INT, LENGTH, WIDE, Callee, Place, Scope, Variable
 
 from loma.ir.types import ArrayType, Scalar, Type
 
@@ -39,9 +39,7 @@ def int_expr(s: Scope, depth: int) -> str:
     places = s.places(INT)
     kind = s.rng.random()
     if depth <= 0 or kind < 0.35:
-        if places and s.rng.random() < 0.75:
-            return filled(s, s.rng.choice(places), 0)
-        return str(s.rng.randint(0, 6))
+        return int_leaf(s, places)
     if kind < 0.45:
         return f"({int_expr(s, depth - 1)}) / {s.rng.randint(2, 5)}"
     if kind < 0.52:
@@ -55,6 +53,16 @@ def int_expr(s: Scope, depth: int) -> str:
         return whole(s, depth)
     operator = s.rng.choice("+-*")
     return f"({int_expr(s, depth - 1)} {operator} {int_expr(s, depth - 1)})"
+
+
+def int_leaf(s: Scope, places: list[Place]) -> str:
+    """A variable of integers, or a literal."""
+    wide = s.places(WIDE)
+    if wide and s.rng.random() < 0.3:
+        return f"i32({filled(s, s.rng.choice(wide), 0)})"
+    if places and s.rng.random() < 0.75:
+        return filled(s, s.rng.choice(places), 0)
+    return str(s.rng.randint(0, 6))
 
 
 def whole(s: Scope, depth: int) -> str:

@@ -5,19 +5,21 @@ A `Program` is text plus entries: functions to run, and the derivatives that the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from properties import orders, pointers, stacks
+from properties import stacks
 from properties.expressions import float_expr
 from properties.generics import write_generics
-from properties.grids import helpers
+from properties.hand import by_hand, primal_name
 from properties.launches import write_kernel
 from properties.methods import write_methods
+from properties.modules import completed
 from properties.parts import write_parts
-from properties.recipes import needs
 from properties.rules import write_rules
-from properties.scope import FLOAT, INT, LENGTH, Callee, Formal, Scope, Variable, spelled
+from properties.scope import FLOAT, INT, LENGTH, WIDE, Callee, Formal, Scope, Variable, spelled
+from properties.sized import sized_formals, sizes_in_scope, write_sized
 from properties.statements import Page, Writer
 from properties.tuples import pair
 
@@ -50,8 +52,13 @@ FEATURES = frozenset(
         "recipes",
         "parts",
         "pointers",
+        "sized",
+        "results",
+        "method_entries",
     }
 )
+ALL = FEATURES | {"modules"}
+"""With what takes files beside the text."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,8 @@ class Program:
     text: str
     structs: dict[str, StructDef]
     entries: tuple[Entry, ...]
+    modules: dict[str, str] = field(default_factory=dict)
+    path: tuple[str, ...] = ()
 
 
 @dataclass
@@ -88,6 +97,7 @@ class Generator:
     structs: dict[str, StructDef] = field(init=False, default_factory=dict)
     callees: list[Callee] = field(init=False, default_factory=list)
     entries: list[Entry] = field(init=False, default_factory=list)
+    modules: dict[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rng = Random(self.seed)
@@ -99,38 +109,61 @@ class Generator:
         self.make_structs()
         for line in WRAP.splitlines():
             self.page.line(line)
+        several = "modules" in self.features and self.rng.random() < 0.3
+        if several and self.rng.random() < 0.6:
+            self.module("base")
         for _ in range(self.rng.randint(1, 3)):
             self.helper()
         self.extras()
-        if "recursion" in self.features and self.rng.random() < 0.4:
-            self.recursive()
-        if "nested_ad" in self.features and self.order < 3 and self.rng.random() < 0.25:
-            self.calls_derivative()
+        if several:
+            self.module("pieces")
         if "kernel" in self.features and self.rng.random() < 0.3:
             self.kernel()
         else:
             self.function()
-        self.page.lines += needs(self.page.lines)
-        self.page.lines += helpers(self.page.lines) + orders.helpers(self.page.lines)
-        self.page.lines += pointers.helpers(self.page.lines)
+        if "method_entries" in self.features and not self.modules and self.rng.random() < 0.2:
+            self.method()
+        lines = completed(self.page.lines, self.modules)
         return Program(
-            self.seed, "\n".join(self.page.lines) + "\n", self.structs, tuple(self.entries)
+            self.seed, "\n".join(lines) + "\n", self.structs, tuple(self.entries), self.modules
         )
+
+    def module(self, name: str) -> None:
+        """Moves what is written so far into a file of its own."""
+        self.modules[name] = "\n".join(completed(self.page.lines, self.modules)) + "\n"
+        self.page.lines.clear()
+
+    def method(self) -> None:
+        """A method that is run and differentiated."""
+        methods = [c for c in self.callees if c.is_method]
+        if methods:
+            c = self.rng.choice(methods)
+            primal = primal_name(c)
+            name = primal.replace(".", "_")
+            self.request(name, c.formals, c.result, simd=False, primal=primal)
 
     def extras(self) -> None:
         """Functions of the constructs that a program may use or not."""
-        if "generics" in self.features and self.rng.random() < 0.4:
-            self.callees += write_generics(self.rng, self.page, self.structs)
-        if "rules" in self.features and self.rng.random() < 0.4:
-            self.callees += write_rules(self.rng, self.page)
-        if "tuples" in self.features and self.rng.random() < 0.5:
-            self.tuple_function()
-        if "stacks" in self.features and self.rng.random() < 0.3:
-            self.stack_function()
-        if "launches" in self.features and self.rng.random() < 0.3:
-            write_kernel(self)
-        if "parts" in self.features and self.rng.random() < 0.3:
-            self.callees.append(write_parts(self.page, self.rng.randrange(3)))
+        constructs: list[tuple[str, float, Callable[[], object]]] = [
+            ("generics", 0.4, lambda: self.calls(
+                write_generics(self.rng, self.page, self.structs))),
+            ("rules", 0.4, lambda: self.calls(write_rules(self.rng, self.page))),
+            ("tuples", 0.5, self.tuple_function),
+            ("stacks", 0.3, self.stack_function),
+            ("launches", 0.3, lambda: write_kernel(self)),
+            ("parts", 0.3, lambda: self.calls([write_parts(self.page, self.rng.randrange(3))])),
+            ("sized", 0.2, lambda: self.calls([write_sized(self.page)])),
+            ("recursion", 0.4, self.recursive),
+            ("nested_ad", 0.35 if self.order < 3 else 0.0, lambda: self.calls(
+                by_hand(self.rng, self.page, self.structs, self.callees))),
+        ]
+        for feature, share, write in constructs:
+            if feature in self.features and self.rng.random() < share:
+                write()
+
+    def calls(self, made: list[Callee]) -> None:
+        """Lets what follows call functions."""
+        self.callees += made
 
     # Types.
 
@@ -174,17 +207,21 @@ class Generator:
                     f.name,
                     f.type,
                     readable=f.direction != "Out",
-                    writable=writable and f.lengths_of is None,
+                    writable=writable and f.lengths_of is None and f.value is None,
                     tame=f.direction != "Out",
                     counter=f.small,
                 )
             )
         return s
 
-    def header(self, name: str, formals: list[Formal], result: Type | None) -> None:
+    def header(
+        self, name: str, formals: list[Formal], result: Type | None,
+        elements: tuple[Type, ...] = (),
+    ) -> None:
         """The `def` line."""
-        args = ", ".join(f"{f.name} : {f.direction}[{spelled(f.type)}]" for f in formals)
+        args = ", ".join(f"{f.name} : {f.direction}[{f.spelled}]" for f in formals)
         arrow = f" -> {spelled(result)}" if result is not None else ""
+        arrow = f" -> tuple[{', '.join(map(spelled, elements))}]" if elements else arrow
         self.page.line(f"def {name}({args}){arrow}:")
 
     def body(self, s: Scope, size: int) -> None:
@@ -192,16 +229,17 @@ class Generator:
         writer = Writer(self.rng, self.page, self.features)
         self.page.level += 1
         start = len(self.page.lines)
-        if isinstance(s.result, StructType):
-            local = Variable(self.page.fresh("s"), s.result)
-            self.page.line(f"{local.name} : {s.result.name}")
-            s.variables.append(local)
+        for t in {t: None for t in (s.result, *s.elements)}:
+            if isinstance(t, StructType):
+                local = Variable(self.page.fresh("s"), t)
+                self.page.line(f"{local.name} : {t.name}")
+                s.variables.append(local)
         writer.statements(s, size)
         for v in [v for v in s.variables if not v.readable and not s.kernel]:
             place = writer.place_in(s, v)
             if place and self.rng.random() < 0.8:
                 self.page.line(f"{place} = {writer.tame(s)}")
-        if s.result is not None:
+        if s.result is not None or s.elements:
             self.page.line(writer.return_text(s))
         elif len(self.page.lines) == start and not s.kernel:
             self.page.line("return")
@@ -281,54 +319,15 @@ class Generator:
             self.page.line(f"        {y} = {float_expr(s, 1)}")
         self.callees.append(Callee(name, formals, None, recursive=True))
 
-    def calls_derivative(self) -> None:
-        """A function that seeds a derivative of a helper itself."""
-        usable = [c for c in self.callees if c.result is FLOAT and all(
-            f.direction == "In" and f.type in (FLOAT, INT) for f in c.formals)]
-        if not usable:
-            return
-        c = self.rng.choice(usable)
-        if self.rng.random() < 0.5:
-            self.seeds_forward(c)
-        else:
-            self.seeds_reverse(c)
-
-    def seeds_forward(self, c: Callee) -> None:
-        """g(x) = directional derivative of a helper, through Diff values."""
-        name, d, x = self.page.fresh("h"), self.page.fresh("d"), self.page.fresh("x")
-        self.page.line(f"{d} = fwd_diff({c.name})")
-        self.header(name, [Formal(x, FLOAT)], FLOAT)
-        self.page.line("    u : Diff[float]")
-        self.page.line(f"    u.val = {x}")
-        self.page.line(f"    u.dval = {self.rng.choice(['1.0', x])}")
-        operands = ["u" if f.type is FLOAT else "2" for f in c.formals]
-        self.page.line(
-            f"    return {d}({', '.join(operands)}).{self.rng.choice(['dval', 'dval', 'val'])}"
-        )
-        self.callees.append(Callee(name, [Formal(x, FLOAT)], FLOAT))
-
-    def seeds_reverse(self, c: Callee) -> None:
-        """g(x) = a sum of the gradient of a helper."""
-        name, d, x = self.page.fresh("h"), self.page.fresh("d"), self.page.fresh("x")
-        self.page.line(f"{d} = rev_diff({c.name})")
-        self.header(name, [Formal(x, FLOAT)], FLOAT)
-        operands, sums = [], ["0.0"]
-        for k, f in enumerate(c.formals):
-            self.page.line(f"    g{k} : {spelled(f.type)}")
-            operands += [x if f.type is FLOAT else "2", f"g{k}"]
-            sums += [f"g{k}"] if f.type is FLOAT else []
-        self.page.line(f"    {d}({', '.join(operands)}, {self.rng.choice(['1.0', x])})")
-        self.page.line(f"    return {' + '.join(sums)}")
-        self.callees.append(Callee(name, [Formal(x, FLOAT)], FLOAT))
-
-    def function(self) -> None:
-        """The function that is run and differentiated."""
-        name = "f"
+    def formals(self) -> list[Formal]:
+        """The arguments of the function that is run."""
+        inouts = ["InOut"] if "inout" in self.features else []
         formals = [
             Formal(self.page.fresh("x"), FLOAT),
             Formal(self.page.fresh("n"), INT, small=True),
         ]
         options: list[Type] = [FLOAT, INT, ArrayType(FLOAT), ArrayType(INT), ArrayType(FLOAT, 4)]
+        options += [WIDE] if "results" in self.features else []
         options += [t for n in self.structs for t in (StructType(n), ArrayType(StructType(n)))]
         for _ in range(self.rng.randint(0, 3)):
             formals.append(Formal(self.page.fresh("x"), self.rng.choice(options)))
@@ -337,19 +336,38 @@ class Generator:
             formals.append(Formal(rows, ArrayType(ArrayType(FLOAT))))
             formals.append(Formal(self.page.fresh("x"), ArrayType(INT), lengths_of=rows))
         for _ in range(self.rng.randint(0, 2)):
-            direction = "InOut" if "inout" in self.features and self.rng.random() < 0.35 else "Out"
+            direction = self.rng.choice([*inouts, "Out", "Out"])
             formals.append(Formal(self.page.fresh("y"), self.rng.choice(options), direction))
         if "ragged" in self.features and self.rng.random() < 0.2:
-            direction = self.rng.choice(["InOut", "Out"] if "inout" in self.features else ["Out"])
+            direction = self.rng.choice([*inouts, "Out"])
             formals.append(Formal(self.page.fresh("y"), ArrayType(ArrayType(FLOAT)), direction))
-        result = (
-            FLOAT if self.rng.random() < 0.75 or all(f.direction == "In" for f in formals) else None
-        )
-        self.header(name, formals, result)
+        if "sized" in self.features and self.rng.random() < 0.3:
+            formals += sized_formals(self.rng, self.page, self.structs)
+        return formals
+
+    def function(self) -> None:
+        """The function that is run and differentiated."""
+        name, formals = "f", self.formals()
+        result, elements = self.results(formals)
+        self.header(name, formals, result, elements)
         s = self.scope(formals, result)
+        s.elements = elements
+        s.variables += sizes_in_scope(formals)
         self.ragged_sum(s, formals)
         self.body(s, self.size)
         self.request(name, formals, result, simd=False)
+
+    def results(self, formals: list[Formal]) -> tuple[Type | None, tuple[Type, ...]]:
+        """What the function gives: a number, several, or nothing."""
+        written = any(f.direction != "In" for f in formals)
+        if "results" in self.features and self.rng.random() < 0.25:
+            if written and self.rng.random() < 0.3:
+                return WIDE, ()
+            s = Scope(self.rng, self.structs)
+            structs = [StructType(n) for n in self.structs if s.can_be_local(StructType(n))]
+            some = (FLOAT, FLOAT, WIDE, INT, *structs)
+            return None, (FLOAT, *self.rng.choices(some, k=self.rng.randint(1, 2)))
+        return (None if written and self.rng.random() < 0.25 else FLOAT), ()
 
     def ragged_sum(self, s: Scope, formals: list[Formal]) -> None:
         """A sum over rows of different lengths."""
@@ -396,7 +414,9 @@ class Generator:
 
     # Derivatives.
 
-    def request(self, name: str, formals: list[Formal], result: Type | None, simd: bool) -> None:
+    def request(
+        self, name: str, formals: list[Formal], result: Type | None, simd: bool, primal: str = ""
+    ) -> None:
         """The derivative definitions: both first orders, and one chain of each higher order."""
         chains: list[tuple[str, tuple[Mode, ...]]] = []
         differentiable = any(has_float(f.type, self.structs) for f in formals)
@@ -404,16 +424,16 @@ class Generator:
         for order in range(2, self.order + 1):
             wanted.append(tuple(self.rng.choice(list(Mode)) for _ in range(order)))
         for modes in wanted:
-            primal = name
+            last = primal or name
             for mode in modes:
                 known = next(
-                    (d for d, m in chains if m == (*self._modes(primal, chains), mode)), None
+                    (d for d, m in chains if m == (*self._modes(last, chains), mode)), None
                 )
                 if known is None:
                     known = self.page.fresh("d")
-                    self.page.line(f"{known} = {mode.value}_diff({primal})")
-                    chains.append((known, (*self._modes(primal, chains), mode)))
-                primal = known
+                    self.page.line(f"{known} = {mode.value}_diff({last})")
+                    chains.append((known, (*self._modes(last, chains), mode)))
+                last = known
         self.entries.append(Entry(name, tuple(formals), result, simd, tuple(chains)))
 
     @staticmethod

@@ -10,6 +10,7 @@ import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from random import Random
 from typing import Any
 
@@ -43,8 +44,10 @@ class Inputs:
         """A call of the entry, or of a derivative of it."""
         signature = self.module.functions[entry.name].signature
         data = [
-            self.operand(f, a.type) for f, a in zip(entry.formals, signature.arguments, strict=True)
+            self.operand(f, a.type) for f, a in zip(entry.formals, signature.written, strict=True)
         ]
+        sizes = {name: size for f in entry.formals for name, size in f.sizes}
+        data += [sizes[a.name] for a in signature.sizes]
         for k, f in enumerate(entry.formals):
             if f.lengths_of is not None:
                 rows = next(j for j, g in enumerate(entry.formals) if g.name == f.lengths_of)
@@ -63,6 +66,10 @@ class Inputs:
 
     def operand(self, f: Formal, t: Type) -> Any:
         """Data for an argument."""
+        if f.value is not None:
+            return f.value
+        if f.sizes and isinstance(t, ArrayType):
+            return [self.content(t.element) for _ in range(prod(n for _, n in f.sizes))]
         return self.rng.randint(0, LENGTH - 1) if f.small else self.content(t)
 
     def content(self, t: Type) -> Any:
@@ -106,12 +113,12 @@ class Inputs:
     def reverse(self, signature: Signature, data: list[Any]) -> list[Any]:
         """Operands of rev_diff: adjoints in the shape of the data, random at the start."""
         out: list[Any] = []
-        for x, a in zip(data, signature.arguments, strict=True):
+        for x, a in zip(data, signature.written, strict=False):
             adjoint = self.alike(x, a.type)
             out += [adjoint] if a.direction is Direction.OUT else [x, adjoint]
         if signature.result is not None:
             out.append(self.content(signature.result))
-        return out
+        return out + data[len(signature.written):]
 
     def alike(self, x: Any, t: Type) -> Any:
         """Fresh data in the same shape."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from typing import Any
 
 from properties.doors import Door
 from properties.dual_products import dual_products
-from properties.generator import FEATURES, Entry, Program, generate
+from properties.generator import ALL, Entry, Program, generate
 from properties.inputs import Case, Inputs, difference, leaves, outcome, wrapped
 from properties.lanes import Lanes
+from properties.modules import on_disk
 
 from loma.diagnostics import CompileError, RunError, UserError
 from loma.driver import core_module
@@ -49,7 +51,7 @@ class Verdict:
 
 
 def judge(seed: int, order: int, subjects: Sequence[str], float_type: Scalar = Scalar.F64,
-          features: frozenset[str] = FEATURES, size: int = 6) -> Verdict:
+          features: frozenset[str] = ALL, size: int = 6) -> Verdict:
     """Generates the program of a seed and checks all its functions, derivatives included."""
     program = generate(seed, order, size, features)
     return judge_text(program, order, subjects, float_type)
@@ -60,27 +62,35 @@ def judge_text(
 ) -> Verdict:
     """Checks all functions of a program that exists."""
     verdict = Verdict(program)
+    with on_disk(program.modules) as path:
+        judge_found(replace(program, path=path), order, subjects, float_type, verdict)
+    return verdict
+
+
+def judge_found(
+    program: Program, order: int, subjects: Sequence[str], float_type: Scalar, verdict: Verdict
+) -> None:
+    """Checks all functions of a program whose modules can be found."""
 
     def fail(subject: str, function: str, what: str) -> None:
         verdict.failures.append(Failure(program.seed, order, subject, function, what))
 
     try:
-        module = load(program.text, f"seed {program.seed}", float_type)
+        module = load(program.text, f"seed {program.seed}", float_type, program.path)
     except CompileError as e:
         fail("checker", "", first_line(e))
-        return verdict
+        return
     runners: dict[str, Runner] = {}
     for subject in subjects:
         try:
             runners[subject] = SUBJECTS[subject](program, module, float_type)
         except UserError as e:
             verdict.refused.append(first_line(e))
-            return verdict
+            return
         except Exception as e:
             fail(subject, "", f"compiling: {type(e).__name__}: {first_line(e)}")
     for entry in program.entries:
         check_entry(program, module, entry, runners, verdict, fail)
-    return verdict
 
 
 def check_entry(
@@ -165,9 +175,11 @@ def compare(module: Module, case: Case, got: dict[str, Any], wanted: dict[str, A
     return what
 
 
-def run_on_core(program: Program, module: Module, float_type: Scalar) -> Runner:
+def run_on_core(
+    program: Program, module: Module, float_type: Scalar, debug: bool = False
+) -> Runner:
     """The core interpreter on what the driver makes."""
-    core = core_module(program.text, module.file, float_type)
+    core = core_module(program.text, module.file, float_type, path=program.path, debug=debug)
 
     def run(case: Case) -> dict[str, Any]:
         data = wrapped(case, lambda x: [x])
@@ -185,14 +197,15 @@ def run_in_lanes(program: Program, module: Module, float_type: Scalar) -> Runner
     return Lanes(module, run_on_core(program, module, float_type))
 
 
-def run_on(target: str) -> Callable[[Program, Module, Scalar], Runner]:
+def run_on(target: str, debug: bool = False) -> Callable[[Program, Module, Scalar], Runner]:
     """A compiled target, called as a host script calls it."""
     def make(program: Program, module: Module, float_type: Scalar) -> Runner:
         from loma.host.course import compile
 
         options = {} if float_type is Scalar.F32 else {"float_type": "f64"}
         classes, library = compile(program.text, target=target, print_error=False,
-                                   strict=program.seed % 2 == 0, **options)
+                                   strict=program.seed % 2 == 0, path=program.path,
+                                   debug=debug, **options)
         door = Door(module.structs, classes, library)
 
         def run(case: Case) -> dict[str, Any]:
@@ -214,5 +227,6 @@ def first_line(e: BaseException) -> str:
 
 SUBJECTS: dict[str, Callable[[Program, Module, Scalar], Runner]] = {
     "core": run_on_core, "lanes": run_in_lanes, "llvm": run_on("llvm"), "c": run_on("c"),
+    "debug": partial(run_on_core, debug=True), "debug-llvm": run_on("llvm", debug=True),
 }
 __all__ = ["Failure", "Verdict", "judge", "judge_text", "leaves"]

@@ -35,7 +35,8 @@ def measure(rng: Random, page: Page, t: StructType, structs: dict[str, StructDef
     page.line(f"    def {name}(self, w : In[float]) -> float:")
     page.line(f"        return sin({float_expr(s, 2)}) + w * self.x")
     shape = rng.choice(["{0}." + name + "({1})", t.name + "." + name + "({0}, {1})"])
-    return Callee(name, [Formal("self", t), Formal("w", FLOAT)], FLOAT, shape=shape)
+    formals = [Formal("self", t), Formal("w", FLOAT)]
+    return Callee(name, formals, FLOAT, shape=shape, is_method=True)
 
 
 def scaled(rng: Random, page: Page, t: StructType) -> Callee:
@@ -65,4 +66,4 @@ def moved(rng: Random, page: Page, t: StructType) -> Callee:
     page.line(f"    def {name}(self : {rng.choice(['InOut', f'InOut[{t.name}]'])}, w : In[float]):")
     page.line("        self.x = 0.5 * self.x + sin(w)")
     formals = [Formal("self", t, "InOut"), Formal("w", FLOAT)]
-    return Callee(name, formals, None, shape="{0}." + name + "({1})")
+    return Callee(name, formals, None, shape="{0}." + name + "({1})", is_method=True)

@@ -9,6 +9,7 @@ from loma.ir.types import ArrayType, Scalar, StructDef, StructType, Type, has_po
 
 FLOAT = Scalar.F32  # stands for `float` in generated text
 INT = Scalar.I32
+WIDE = Scalar.I64
 LENGTH = 4  # every pointer array has at least so many elements
 
 
@@ -36,13 +37,27 @@ class Place:
 
 @dataclass
 class Formal:
-    """An argument of a generated function."""
+    """An argument of a generated function.
+
+    `sizes`: of an array of named size, each with what the tests take for it; its `element`.
+    """
 
     name: str
     type: Type
     direction: str = "In"
     lengths_of: str | None = None  # this array of int holds the lengths of that one's rows
     small: bool = False  # an int in 0 .. LENGTH - 1, because it counts
+    value: int | None = None  # an int that is the size of an array
+    sizes: tuple[tuple[str, int], ...] = ()
+    element: Type | None = None
+
+    @property
+    def spelled(self) -> str:
+        """The type as loma text."""
+        if not self.sizes or self.element is None:
+            return spelled(self.type)
+        sizes = [n if n.isdigit() else f'"{n}"' for n, _ in self.sizes]
+        return f"Array[{spelled(self.element)}, {', '.join(sizes)}]"
 
 
 @dataclass
@@ -58,6 +73,7 @@ class Callee:
     recursive: bool = False
     shape: str = ""
     elements: tuple[Type, ...] = ()
+    is_method: bool = False
 
     def called(self, operands: list[str]) -> str:
         """The text of a call."""
@@ -77,11 +93,13 @@ class Scope:
     kernel: bool = False
     result: Type | None = None
     calls_left: int = 4
+    elements: tuple[Type, ...] = ()  # of the tuple that is returned
 
     def inner(self) -> Scope:
         """The scope of a nested block: shares the variables, adds its own."""
         made = Scope(self.rng, self.structs, self.callees, list(self.variables), self.loops,
-                     self.in_loop, self.kernel, self.result, self.calls_left)
+                     self.in_loop, self.kernel, self.result, self.calls_left,
+                     self.elements)
         return made
 
     def places(self, wanted: Type, *, write: bool = False) -> list[Place]:
@@ -124,7 +142,7 @@ def spelled(t: Type) -> str:
     """The type as loma text."""
     match t:
         case Scalar():
-            return "float" if t.is_float else "int"
+            return "float" if t.is_float else "i64" if t is WIDE else "int"
         case StructType(name):
             return name
         case ArrayType(element, None):

@@ -22,7 +22,7 @@ from properties.parts import by_rounds
 from properties.pointers import pointer
 from properties.recipes import recipe
 from properties.rounds import parallel_loop
-from properties.scope import FLOAT, INT, LENGTH, Place, Scope, Variable, spelled
+from properties.scope import FLOAT, INT, LENGTH, WIDE, Place, Scope, Variable, spelled
 
 from loma.ir.types import ArrayType, StructType, Type
 
@@ -410,14 +410,26 @@ class Writer(Caller):
 
     def return_text(self, s: Scope) -> str:
         """A return statement of the function's type."""
+        if s.elements:
+            return f"return {', '.join(self.element(s, t) for t in s.elements)}"
         if s.result is None:
             return "return"
+        if s.result is WIDE:
+            return f"return i64({int_expr(s, 2)}) * {self.rng.choice(['3', '3000000000'])}"
         if isinstance(s.result, StructType):
             return f"return {filled(s, self.rng.choice(s.places(s.result)), 0)}"
         if s.result is INT:
             return f"return {int_expr(s, 2)}"
         parts = [leaf(s, 0) for _ in range(self.rng.randint(1, 3))]
         return f"return {' + '.join([self.tame(s), *parts])}"
+
+    def element(self, s: Scope, t: Type) -> str:
+        """An element of a tuple that is returned."""
+        if t is FLOAT:
+            return self.tame(s)
+        if isinstance(t, StructType):
+            return filled(s, self.rng.choice(s.places(t)), 0)
+        return int_expr(s, 1) if t is INT else f"i64({int_expr(s, 1)})"
 
 
 __all__ = ["Page", "Writer"]

@@ -47,5 +47,11 @@ def test_llvm_agrees_with_the_oracle(float_type: Scalar) -> None:
     run(max(1, COUNT // 4), 1, ("llvm",), float_type)
 
 
+@pytest.mark.parametrize("subject", ["debug", "debug-llvm"])
+def test_debug_mode_finds_nothing(subject: str) -> None:
+    """What is right stays as it is, checks and lengths of all arrays included."""
+    run(max(1, COUNT // 8), 1, (subject,))
+
+
 def test_higher_orders_on_llvm_agree_with_the_oracle() -> None:
     run(max(1, COUNT // 8), 2, ("llvm",))
