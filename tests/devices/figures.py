@@ -29,7 +29,7 @@ def measured(target: str, float_type: Scalar) -> dict[str, Any]:
             continue
         try:
             found[case.name] = row(case, target, float_type)
-        except (UserError, AssertionError, KeyError) as e:
+        except (UserError, AssertionError, KeyError, TypeError) as e:
             found[case.name] = f"{type(e).__name__}: {str(e)[:200]}"
     return found
 

@@ -17,7 +17,7 @@ from loma.backends.targets import DEVICES
 from loma.ir.types import F32, F64, Scalar
 
 FIRST: Final = ("d", "r")
-BOUND: Final = {F32: 64.0, F64: 64.0}
+BOUND: Final = {F32: 16.0, F64: 16.0}
 """What is allowed on CUDA; `docs/gpu.md` has what was measured."""
 
 

@@ -73,12 +73,11 @@ class Memory:
 
     def __init__(self, ptr: int) -> None:
         self.ptr = ptr
+        self.device_id = 0
 
 
 class ndarray(np.ndarray):  # type: ignore[type-arg]
     """An array of a CuPy that is none."""
-
-    device = SimpleNamespace(id=0)
 
     @property
     def data(self) -> Memory:  # type: ignore[override]

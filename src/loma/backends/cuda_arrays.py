@@ -80,7 +80,8 @@ def _torch() -> Callable[[Value], Borrowed | None]:
         if not value.is_contiguous():
             raise DeviceError(WHOLE)
         ordinal = value.get_device()
-        on_first(ordinal)
+        if ordinal:
+            on_first(ordinal)
         stream = current(ordinal)
         return Borrowed(value.data_ptr(), value.nbytes, stream, value)
 
@@ -97,8 +98,10 @@ def _cupy() -> Callable[[Value], Borrowed | None]:
             return None
         if not value.flags.c_contiguous:
             raise DeviceError(WHOLE)
-        on_first(value.device.id)
-        return Borrowed(value.data.ptr, value.nbytes, current().ptr, value)
+        memory = value.data
+        if memory.device_id:
+            on_first(memory.device_id)
+        return Borrowed(memory.ptr, value.nbytes, current().ptr, value)
 
     return read
 

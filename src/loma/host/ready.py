@@ -31,17 +31,18 @@ class Ready:
     """Compiled calls, which give MISS for arguments that they do not take.
 
     `calls` take the arguments, `led` the number of threads before them. `routes` are those of
-    derivatives, `counts` their calls so far. All hold for as long as the names in the function
-    mean what they meant, `seen`.
+    derivatives, `counts` their calls so far, `kinds` calls with arrays of a GPU. All hold for as
+    long as the names in the function mean what they meant, `seen`.
     """
 
-    __slots__ = ("calls", "counts", "every", "inputs", "led", "routes", "seen")
+    __slots__ = ("calls", "counts", "every", "inputs", "kinds", "led", "routes", "seen")
 
     def __init__(self) -> None:
         self.calls: Calls = ()
         self.led: Calls = ()
         self.routes: dict[object, Any] = {}
         self.counts: dict[object, int] = {}
+        self.kinds: dict[object, Any] = {}
         self.seen: tuple[tuple[Callable[[str], object], str, object], ...] = ()
         self.every: tuple[str, ...] = ()
         self.inputs: tuple[str, ...] = ()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from loma.host.arguments import given
 from loma.host.call import packed
 from loma.host.facts import pairs
 from loma.host.function import Function
-from loma.host.interop import library_on_gpu
+from loma.host.interop import library_on_gpu, on_gpu
 from loma.host.interop.buffers import owner
 from loma.host.interop.device_op import Memory, computed
 from loma.host.interop.op import Op, chosen
@@ -26,6 +26,7 @@ from loma.ir.types import F64
 
 Value: TypeAlias = Any
 Values: TypeAlias = Mapping[str, Value]
+MOST: Final = 64  # kinds of calls that are remembered
 
 
 @lru_cache(maxsize=256)
@@ -41,10 +42,11 @@ def there(f: Function) -> Function:
 def call(f: Function, values: Values, threads: int | None) -> Value:
     """Runs a kernel; gives the outputs that were not passed."""
     f = there(f)
-    values = _adopted(f, values)
+    library = library_on_gpu(values.values())
+    if library == "other":
+        values = _adopted(f, values)
     outputs = {a.name for a in f.signature.written if a.direction is Direction.OUT}
     passed = outputs & values.keys()
-    library = library_on_gpu(values.values())
     if library == "jax":
         from loma.host.interop import jax
 
@@ -53,8 +55,7 @@ def call(f: Function, values: Values, threads: int | None) -> Value:
         from loma.host.interop import torch
 
         kit, _ = _torch(values)
-        op, tensors = opened(kit, f, dict(values), threads)
-        return torch.finished(op, tensors)
+        return torch.finished(*_opened_again(f, kit, values, threads, {}))
     if any(getattr(x, "requires_grad", False) for x in values.values()):
         raise ArgumentTypeError(
             f"`{f.name}`: outputs cannot be passed where autograd records the call",
@@ -67,8 +68,6 @@ def call(f: Function, values: Values, threads: int | None) -> Value:
 
 def _adopted(f: Function, values: Values) -> Values:
     """The arguments, in which arrays of unknown libraries are CuPy's, on the same memory."""
-    if library_on_gpu(values.values()) != "other":
-        return values
     try:
         from loma.host.interop.device_cupy import adopted
     except ImportError:
@@ -112,14 +111,45 @@ def _written(f: Function, values: Values, threads: int | None, passed: set[str])
     """Runs a kernel that writes arrays of the caller."""
     kit, memory = _door(values)
     inputs = {n: x for n, x in values.items() if n not in passed}
-    op, arrays = opened(kit, f, inputs, threads, told=_told(f, values, passed))
+    told = _told(f, values, passed) if passed else {}
+    op, arrays = _opened_again(f, kit, inputs, threads, told)
     arrays = _readable(op, memory, arrays)
     shapes = tuple(kit.shape(x) for x in arrays)
-    outputs = _places(kit, op, {n: values[n] for n in passed}, op.shapes(shapes))
+    outputs = None
+    if passed:
+        outputs = _places(kit, op, {n: values[n] for n in passed}, op.shapes(shapes))
     found = form_of(op).values(computed(op, memory, arrays, shapes, outputs, in_place=True))
     return packed(f"{f.name}_results", {
         n: x for n, x in found.items()
         if n not in passed and not (n in values and held(kit, values[n]))})
+
+
+def _opened_again(
+    f: Function, kit: Kit, values: Values, threads: int | None, told: Mapping[str, int]
+) -> tuple[Op, list[Value]]:
+    """The function on buffers and its arrays; for arguments of a known kind without looking at
+    each again."""
+    kinds = [(n, _kind(x)) for n, x in values.items()]
+    known, key = f.ready.kinds, (threads, *kinds)
+    op: Op | None = known.get(key)
+    if op is not None:
+        return op, [
+            x if kit.owns(x) else kit.number(x, b.leaf.type)
+            for b in op.inputs for x in (values[b.path],)]
+    op, arrays = opened(kit, f, dict(values), threads, told=told)
+    flat = {b.path for b in op.inputs} == values.keys() and not op.sizes
+    if flat and len(known) < MOST and all(k is not None for _, k in kinds):
+        known[key] = op
+    return op, arrays
+
+
+def _kind(x: Value) -> object:
+    """What decides how an argument is taken; None where that is more than a kind."""
+    if type(x) in (float, int):
+        return type(x)
+    if not hasattr(x, "dtype") or not on_gpu([x]):
+        return None
+    return type(x), x.dtype, len(x.shape)
 
 
 def _readable(op: Op, memory: Memory, arrays: Sequence[Value]) -> list[Value]:
@@ -179,7 +209,8 @@ def _check_place(
 def _opened(
     f: Function, threads: int | None, values: Values
 ) -> tuple[Op, Kit, Memory, list[Value]]:
-    values = _adopted(f, values)
+    if library_on_gpu(values.values()) == "other":
+        values = _adopted(f, values)
     kit, memory = _door(values)
     op, arrays = opened(kit, there(f), dict(values), threads)
     return op, kit, memory, arrays

@@ -33,6 +33,7 @@ from loma.ir.nodes import Direction
 from loma.ir.types import Scalar
 
 Shape: TypeAlias = tuple[int, ...]
+MOST_SHAPES: Final = 256
 PRIMAL: Final = "primal"
 OTHER: Final = "other"  # an adjoint or a tangent
 Source: TypeAlias = tuple[str, int]  # PRIMAL or OTHER, and which
@@ -68,6 +69,7 @@ class Op:
         self.base: Op = self
         self.batches: dict[tuple[bool, ...], Op] = {}
         self.known: dict[tuple[Shape, ...], tuple[Shape, ...]] = {}
+        self.measured: dict[tuple[Shape, ...], list[int]] = {}
         self.doors: dict[str, Any] = {}
         self.sources: tuple[Lane, ...] = ()
         self.vectors: dict[int, Op | None] = {}
@@ -196,13 +198,22 @@ class Op:
             lengths = self.lengths(given)
             front = () if self.batch is None else (lengths[-1],)
             found = tuple((*front, *_sized(b.leaf, lengths)) for b in self.outputs)
-            if len(self.known) > 256:
+            if len(self.known) > MOST_SHAPES:
                 self.known.clear()
             self.known[given] = found
         return found
 
     def lengths(self, given: tuple[Shape, ...]) -> list[int]:
         """The lengths that the shapes of the inputs tell."""
+        lengths = self.measured.get(given)
+        if lengths is None:
+            lengths = self._lengths(given)
+            if len(self.measured) > MOST_SHAPES:
+                self.measured.clear()
+            self.measured[given] = lengths
+        return lengths
+
+    def _lengths(self, given: tuple[Shape, ...]) -> list[int]:
         found: list[tuple[int, str] | None] = [
             self.fixed.get(i) for i in range(self.call.lengths)]
         for i, (b, shape) in enumerate(zip(self.inputs, given)):
