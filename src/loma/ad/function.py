@@ -29,6 +29,7 @@ from loma.ad.places import (
 )
 from loma.ad.reverse import Sweep
 from loma.ad.rotate import rotated
+from loma.ad.sized import Sized
 from loma.ad.split import Splitter, only_alive, top_allocations
 from loma.ad.state import Joint
 from loma.ad.touched import kept
@@ -116,6 +117,7 @@ class _Reverse:
         alive = set(f.params) | top_allocations(self.region)
         self.sweep = Sweep(f, module, only_alive(f, found, alive), splitter)
         self.joint: Joint = self.sweep.joint
+        self.sized = Sized.of(f, module.structs)
         self.finish: list[_Slot] = []
         self.phantoms: list[Phantom] = []
 
@@ -247,6 +249,8 @@ class _Reverse:
         if facts.holds():
             self.sweep.primal[p] = Dropped()
             self.given(slot)
+        elif self.copies(slot, facts):
+            self.sized_out(slot, facts)
         elif has_pointer(content, self.structs):
             self.scratch_out(slot, facts)
         else:
@@ -260,6 +264,27 @@ class _Reverse:
         else:
             self.sweep.b.emit(Alloc(p))
         self.given_copy(slot)
+
+    def copies(self, slot: _Slot, facts: Once) -> bool:
+        """Whether an array whose sizes have names is to be a copy; not for each thread."""
+        return self.kernel is None and self.sized.pays(slot.argument, facts)
+
+    def sized_out(self, slot: _Slot, facts: Once) -> None:
+        """An Out whose sizes have names, and its adjoint: locals, as far as what came in is not
+        missed.
+        """
+        b, p = self.sweep.b, slot.param
+        length = self.sized.length(b, slot.argument)
+        if not (facts.loads or facts.calls):
+            self.sweep.primal[p] = Dropped()
+        elif self.incoming(slot).computed:
+            self.sweep.primal[p] = self.overlay(slot, None)
+        else:
+            b.emit(Alloc(p, length))
+        if slot.adjoint is not None:
+            copy = b.alloc(slot.argument.type, slot.adjoint.name, length)
+            self.sweep.adjoint[p] = Shadow(copy)
+            self.sized.copy(b, slot.adjoint, copy, length)
 
     def incoming(self, slot: _Slot) -> Incoming:
         """What reads an Out before it is written; certain reads become phantoms."""
@@ -339,10 +364,15 @@ class _Reverse:
             return
         elif has_pointer(content, self.structs):
             facts = Once(self.region, p, self.base)
-            if facts.loads or facts.calls:
-                self.sweep.primal[p] = self.overlay(slot, slot.primal)
-            else:
+            if not (facts.loads or facts.calls):
                 self.sweep.primal[p] = Dropped()
+            elif self.copies(slot, facts):
+                length = self.sized.length(b, slot.argument)
+                b.emit(Alloc(p, length))
+                self.sized.copy(b, slot.primal, p, length)
+                self.sweep.as_long[p] = slot.primal
+            else:
+                self.sweep.primal[p] = self.overlay(slot, slot.primal)
         else:
             b.emit(Alloc(p))
             copy_leaves(b, slot.primal, p, self.structs)

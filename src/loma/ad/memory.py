@@ -120,7 +120,7 @@ class MemoryRules(State):
         """An index is checked in the memory of a caller that is as long as the array."""
         base = self.root_base(array)
         match self.primal.get(base, Plain()):
-            case Plain():
+            case Plain() if base not in self.as_long:
                 return [op]
             case Overlay(incoming=Var() as begin):
                 pass
