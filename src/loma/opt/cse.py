@@ -7,10 +7,12 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable
 from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
-from loma.ir.analysis.alias import Aliases
-from loma.ir.analysis.effects import Effects, EffectTable
+from loma.ir.analysis.alias import Aliases, Place
+from loma.ir.analysis.apart import Nests
+from loma.ir.analysis.effects import Effects, EffectTable, Memory
 from loma.ir.builder import const, type_of
 from loma.ir.nodes import (
     Alloc,
@@ -45,7 +47,7 @@ _MIRRORED: Final[dict[Prim, Prim]] = {A.GT: A.LT, A.GE: A.LE}
 
 def run(function: Function, module: Module) -> Function:
     """The function with each value computed and loaded once where it dominates its uses."""
-    return _Share(Aliases(function, module)).function(function)
+    return _Share(function, Aliases(function, module)).function(function)
 
 
 class _Share(Rewriter):
@@ -53,8 +55,9 @@ class _Share(Rewriter):
     take theirs back.
     """
 
-    def __init__(self, aliases: Aliases) -> None:
+    def __init__(self, function: Function, aliases: Aliases) -> None:
         super().__init__()
+        self.old = function
         self.aliases = aliases
         self.effects = EffectTable(aliases)
         self.known = Known(aliases)
@@ -62,6 +65,11 @@ class _Share(Rewriter):
         self.trail: list[Hashable] = []
         self.numbers: dict[Hashable, int] = {}
         self.square_roots: set[Var] = set()
+
+    @cached_property
+    def nests(self) -> Nests:
+        """The loops of the function."""
+        return Nests(self.old)
 
     def op(self, op: Op) -> None:
         match op:
@@ -91,11 +99,35 @@ class _Share(Rewriter):
     def within(self, op: Op, effects: Effects) -> Op:
         if not isinstance(op, For | While | Parallel):
             return self.nested(op)
+        kept = self.kept(op, effects) if isinstance(op, For) else []
         self.known.enter()
         self.clobber(effects)
+        for place, value in kept:
+            self.known.learn(place, value)
         new = self.nested(op)
         self.known.leave()
         return new
+
+    def kept(self, op: For, effects: Effects) -> list[tuple[Place, Operand]]:
+        """The known values of places that a loop reads, and writes next to."""
+        found: list[tuple[Place, Operand]] = []
+        for x in op.body.ops:
+            if not isinstance(x, Load):
+                continue
+            path = tuple(s if isinstance(s, str) else self.value(s) for s in x.path)
+            place = self.aliases.place(x.root, path)
+            value = self.known.find(place)
+            if value is not None and all(self.spared(op, w, place) for w in effects.writes):
+                found.append((place, value))
+        return found
+
+    def spared(self, loop: For, written: Memory, place: Place) -> bool:
+        """Whether what a loop writes is not at a place."""
+        if not self.effects.conflict(written, place):
+            return True
+        if not isinstance(written, Place) or written.root is not place.root:
+            return False
+        return self.nests.never_meet(loop, written.key, place.key)
 
     def clobber(self, effects: Effects) -> None:
         for memory in effects.writes:

@@ -7,12 +7,15 @@ vector units better. Not for strict mode.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TypeAlias
 
-from loma.ir.analysis.alias import Aliases
+from loma.ir.analysis.alias import Aliases, Key
+from loma.ir.analysis.apart import Nests
 from loma.ir.analysis.effects import EffectTable
+from loma.ir.analysis.polynomial import Polynomials, polynomial
 from loma.ir.builder import const, type_of
 from loma.ir.nodes import (
     Accum,
@@ -32,8 +35,9 @@ from loma.ir.nodes import (
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import reads, walk
 from loma.opt.emit import Emitter
-from loma.opt.polynomial import Polynomials, polynomial
 from loma.opt.rewrite import Rewriter
+
+Apart: TypeAlias = Callable[[Key, Key], bool]
 
 
 def run(function: Function, module: Module) -> Function:
@@ -48,13 +52,20 @@ class _Forwards(Rewriter):
         self.old = function
 
     @cached_property
+    def nests(self) -> Nests:
+        """The loops of the function."""
+        return Nests(self.old)
+
+    @cached_property
     def polynomials(self) -> Polynomials:
         """The integer expressions of the function."""
         return Polynomials.of_function(self.old)
 
     def op(self, op: Op) -> None:
         new = self.nested(op)
-        if isinstance(new, For) and new.step.value < 0 and order_free(new.body, self.effects):
+        if isinstance(new, For) and new.step.value < 0 and order_free(
+            new.body, self.effects, partial(self.nests.never_meet, new)
+        ):
             self.turn(new)
         else:
             self.emit(new)
@@ -75,14 +86,23 @@ class _Forwards(Rewriter):
         return e.add(op.start, e.mul(e.sub(op.count, const(1, t)), op.step))
 
 
-def order_free(body: Region, effects: EffectTable) -> bool:
-    """Whether iterations may run in any order: they only add, to memory that they do not read."""
+def _unknown(_a: Key, _b: Key) -> bool:
+    """Nothing is known of the places below one root."""
+    return False
+
+
+def order_free(body: Region, effects: EffectTable, apart: Apart = _unknown) -> bool:
+    """Whether iterations may run in any order: they only add, to memory that they do not read.
+
+    `apart` says of two places below one root whether they never meet.
+    """
     inner = list(walk(body))
     if not all(isinstance(x, Apply | Load | LoadRef | View | Accum | If | For) for x in inner):
         return False
     added = [effects.aliases.place(x.root, x.path) for x in inner if isinstance(x, Accum)]
     loads = [effects.aliases.place(x.root, x.path) for x in inner if isinstance(x, Load | LoadRef)]
-    if any(effects.aliases.may_alias(a, b) for a in added for b in loads):
+    met = [(a, b) for a in added for b in loads if effects.aliases.may_alias(a, b)]
+    if any(a.root is not b.root or not apart(a.key, b.key) for a, b in met):
         return False
     return carries_sums(body)
 

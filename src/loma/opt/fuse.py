@@ -18,6 +18,7 @@ from typing import Final
 from loma.ir.analysis.affine import affine
 from loma.ir.analysis.alias import Aliases, same
 from loma.ir.analysis.effects import EffectTable
+from loma.ir.analysis.polynomial import Polynomials
 from loma.ir.nodes import (
     Accum,
     Apply,
@@ -34,7 +35,6 @@ from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import bound, clone_op, indices, op_reads, reads, value
 from loma.opt.emit import Emitter
 from loma.opt.forwards import order_free
-from loma.opt.polynomial import Polynomials
 from loma.opt.rewrite import Rewriter
 
 APART: Final = 4

@@ -25,6 +25,7 @@ from typing import Final
 
 from loma.ir.analysis.alias import Aliases
 from loma.ir.analysis.effects import EffectTable
+from loma.ir.analysis.polynomial import Polynomial, Polynomials, polynomial
 from loma.ir.builder import NOTHING, const, type_of
 from loma.ir.nodes import (
     Accum,
@@ -47,7 +48,6 @@ from loma.ir.types import Ref
 from loma.opt.emit import Emitter
 from loma.opt.forwards import order_free
 from loma.opt.nest import Nest, Rows, nest_of, rows_of, without, work
-from loma.opt.polynomial import Polynomial, Polynomials, polynomial
 from loma.opt.rewrite import Rewriter
 from loma.opt.shifts import Shift, shift
 

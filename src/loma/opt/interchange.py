@@ -23,6 +23,7 @@ from typing import Final
 
 from loma.ir.analysis.alias import Aliases, same
 from loma.ir.analysis.effects import EffectTable
+from loma.ir.analysis.polynomial import Polynomials
 from loma.ir.builder import is_const
 from loma.ir.nodes import (
     Accum,
@@ -43,7 +44,6 @@ from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import bound, clone_region, indices, op_reads, operands, reads
 from loma.opt.forwards import carries_sums, order_free
 from loma.opt.nest import work
-from loma.opt.polynomial import Polynomials
 from loma.opt.rewrite import Rewriter, applied
 
 SHORT: Final = 8

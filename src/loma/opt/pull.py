@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from loma.ir.analysis.polynomial import Polynomial
 from loma.ir.builder import NOTHING, const, type_of
 from loma.ir.nodes import Accum, Alloc, For, Function, If, Load, Op, Operand, Parallel, Region, Var
 from loma.ir.prims import arithmetic as A
@@ -29,7 +30,6 @@ from loma.ir.types import I32, Ref
 from loma.opt.emit import Emitter
 from loma.opt.nest import work
 from loma.opt.owned import Owned
-from loma.opt.polynomial import Polynomial
 from loma.opt.pulled import Copy, Facts, Shift, Site, Sweep, Trail
 from loma.opt.rewrite import Rewriter
 

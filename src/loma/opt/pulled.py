@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from loma.ir.analysis.polynomial import Polynomial, Polynomials
 from loma.ir.analysis.roots import bases, region_writes
 from loma.ir.builder import NOTHING, const, type_of
 from loma.ir.nodes import (
@@ -27,7 +28,6 @@ from loma.ir.traverse import clone_op, operands, outs, regions, value, walk
 from loma.ir.types import I32, Scalar
 from loma.opt.emit import Emitter
 from loma.opt.owned import ownable
-from loma.opt.polynomial import Polynomial, Polynomials
 from loma.opt.rewrite import Rewriter
 
 Trail: TypeAlias = tuple[tuple[Op, Region], ...]

@@ -9,8 +9,10 @@ where the loop runs zero times (an element of an array) is added to only if the 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 from loma.ir.analysis.alias import Aliases, Place
+from loma.ir.analysis.apart import Nests
 from loma.ir.analysis.effects import EffectTable
 from loma.ir.builder import NOTHING, const, type_of
 from loma.ir.nodes import (
@@ -20,6 +22,7 @@ from loma.ir.nodes import (
     For,
     Function,
     If,
+    Load,
     Module,
     Op,
     Operand,
@@ -35,7 +38,7 @@ from loma.opt.rewrite import Rewriter, applied
 
 def run(function: Function, module: Module) -> Function:
     """The function with additions to loop-invariant places summed in counted loops."""
-    return _Reduce(EffectTable(Aliases(function, module)), parallel=False).function(function)
+    return _Reduce(function, module, parallel=False).function(function)
 
 
 def run_parallel(function: Function, module: Module) -> Function:
@@ -44,14 +47,20 @@ def run_parallel(function: Function, module: Module) -> Function:
     """
     if function.signature.simd:
         return function
-    return _Reduce(EffectTable(Aliases(function, module)), parallel=True).function(function)
+    return _Reduce(function, module, parallel=True).function(function)
 
 
 class _Reduce(Rewriter):
-    def __init__(self, effects: EffectTable, parallel: bool) -> None:
+    def __init__(self, function: Function, module: Module, parallel: bool) -> None:
         super().__init__()
-        self.effects = effects
+        self.old = function
+        self.effects = EffectTable(Aliases(function, module))
         self.parallel = parallel
+
+    @cached_property
+    def nests(self) -> Nests:
+        """The loops of the function."""
+        return Nests(self.old)
 
     def op(self, op: Op) -> None:
         new = self.nested(op)
@@ -78,8 +87,19 @@ class _Reduce(Rewriter):
         for other in others:
             effects = self.effects.op(other)
             if effects.reads or effects.writes:
-                found = {a: p for a, p in found.items() if not self.effects.touches(effects, p)}
+                found = {
+                    a: p
+                    for a, p in found.items()
+                    if not self.effects.touches(effects, p) or self.apart(op, p, other)
+                }
         return found
+
+    def apart(self, loop: For | Parallel, sum: Place, other: Op) -> bool:
+        """Whether a load in a loop is of places where no sum of the loop is."""
+        if not isinstance(other, Load) or not isinstance(loop, For):
+            return False
+        place = self.effects.aliases.place(other.root, other.path)
+        return place.root is sum.root and self.nests.never_meet(loop, sum.key, place.key)
 
     def sequential(self, op: For, sums: dict[Accum, Place]) -> None:
         body = op.body

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from loma.ir.analysis.polynomial import ZERO, Monomial, Polynomial
 from loma.ir.nodes import Var
-from loma.opt.polynomial import ZERO, Monomial, Polynomial
 
 Shift: TypeAlias = tuple[int, ...]
 Vector: TypeAlias = list[Polynomial]

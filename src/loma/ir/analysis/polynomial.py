@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from loma.ir.builder import const
 from loma.ir.nodes import Apply, Const, Function, Operand, Var
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import outs, regions, walk
 from loma.ir.types import Scalar
-from loma.opt.emit import Emitter
 
 Monomial: TypeAlias = tuple[Var, ...]
 
@@ -69,6 +68,22 @@ class Polynomial:
 
 
 ZERO: Final = Polynomial({})
+
+
+class Emitter(Protocol):
+    """What emits integer operations."""
+
+    def add(self, x: Operand, y: Operand) -> Operand:
+        """A sum."""
+        ...
+
+    def sub(self, x: Operand, y: Operand) -> Operand:
+        """A difference."""
+        ...
+
+    def mul(self, x: Operand, y: Operand) -> Operand:
+        """A product."""
+        ...
 
 
 def polynomial(value: int) -> Polynomial:
