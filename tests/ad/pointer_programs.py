@@ -403,3 +403,203 @@ def f(x : In[Array[float]], y : In[Array[float]], n : In[int]) -> float:
     return g(x, b, n)
 """,
 )
+program(
+    "returned by a recursive function",
+    [BOXES, 3],
+    """
+def pick(boxes : In[Array[Box]], n : In[int], m : In[int]) -> Box:
+    if n < 1:
+        return boxes[m]
+    b : Box = pick(boxes, n - 1, m + 1)
+    b.k = b.k * b.a[0]
+    return b
+def f(boxes : In[Array[Box]], n : In[int]) -> float:
+    b : Box = pick(boxes, n - 1, 0)
+    return b.a[0] * b.k + pick(boxes, 1, 0).a[1]
+""",
+)
+program(
+    "assigned to an output of a recursive function",
+    [[0.1, 0.2, 0.3], [0.5, 0.7, 0.9], 3],
+    """
+def fill(x : In[Array[float]], y : In[Array[float]], n : In[int], b : Out[Box]):
+    if n < 1:
+        b.a = x
+        b.k = x[0]
+    else:
+        fill(y, x, n - 1, b)
+        b.k = b.k * b.a[1]
+def f(x : In[Array[float]], y : In[Array[float]], n : In[int]) -> float:
+    b : Box
+    fill(x, y, n, b)
+    return b.a[0] * b.k
+""",
+)
+program(
+    "assigned and swapped in a recursive function",
+    [BOXES, 3],
+    """
+def walk(b : InOut[Box], other : In[Box], n : In[int]) -> float:
+    if n < 1:
+        return b.a[0] * b.k
+    t : Box = b
+    b.k = b.k * other.a[0]
+    s : float = walk(b, other, n - 1)
+    b.a = other.a
+    return s * walk(t, b, n - 1) + b.a[1]
+def f(boxes : In[Array[Box]], n : In[int]) -> float:
+    b : Box = boxes[0]
+    s : float = walk(b, boxes[1], n)
+    return s + b.a[0] * b.k
+""",
+)
+FOUR = [box(*b["a"], 0.5, k=b["k"]) for b in [*BOXES, box(0.9, 0.4)]]
+program(
+    "functions that call each other",
+    [FOUR, 3],
+    """
+class Two:
+    p : Box
+    q : Box
+    n : int
+
+def even(b : InOut[Box], boxes : In[Array[Box]], n : In[int]) -> float:
+    if n < 1:
+        return b.a[0] * b.k
+    b.k = b.k * boxes[n].a[0]
+    s : float = odd(b, boxes, n - 1)
+    return s * b.a[1]
+def odd(b : InOut[Box], boxes : In[Array[Box]], n : In[int]) -> float:
+    if n < 1:
+        b = boxes[0]
+        return b.a[2]
+    if b.k > 0.1:
+        b.a = boxes[n].a
+    s : float = even(b, boxes, n - 1)
+    return s + b.a[1] * b.k
+def f(boxes : In[Array[Box]], n : In[int]) -> float:
+    b : Box = boxes[3]
+    s : float = even(b, boxes, n)
+    t : float = odd(b, boxes, n)
+    c : Box = b
+    return s * t + b.a[0] * b.k * even(c, boxes, 1) + c.a[1]
+""",
+)
+program(
+    "several pointers in a result",
+    [
+        {"p": box(0.3, 0.2, 0.3, k=0.15), "q": box(0.4, 0.3, 0.6, k=0.9), "n": 3},
+        [0.5, 0.7, 0.9],
+        3,
+    ],
+    """
+class Two:
+    p : Box
+    q : Box
+    n : int
+
+def pick(t : In[Two], n : In[int], x : In[Array[float]]) -> Two:
+    u : Two = t
+    if n < 1:
+        u.p.a = x
+        return u
+    u.p = t.q
+    u.q = t.p
+    u.q.k = u.q.k * t.p.a[n % 3]
+    return pick(u, n - 1, x)
+def f(t : In[Two], x : InOut[Array[float]], n : In[int]) -> float:
+    s : float
+    u : Two = t
+    for i in range(n):
+        x[i] = x[i] * u.q.a[0] + u.p.k
+        u = pick(u, i, x)
+        s = s + u.p.a[i] * u.q.a[1] * u.q.k
+    return s * u.p.a[0]
+""",
+)
+program(
+    "parts that a recursive function finds",
+    [[0.2, 0.7, 0.3, 0.1, 0.8, 0.4], 6, 0.5],
+    """
+class Span:
+    a : Array[float]
+    n : int
+def longest(s : In[Span], t : In[float]) -> Span:
+    if s.n < 2 or s.a[0] > t:
+        return s
+    r : Span = s
+    r.a = s.a[1:s.n]
+    r.n = s.n - 1
+    return longest(r, t)
+def f(x : InOut[Array[float]], n : In[int], t : In[float]) -> float:
+    s : Span
+    s.a = x
+    s.n = n
+    v : float = 0.1
+    while s.n > 1:
+        s = longest(s, t)
+        v = v + s.a[0] * s.a[0] * t
+        s.a[0] = v
+        if s.n > 1:
+            s.a = s.a[1:s.n]
+        s.n = s.n - 1
+    return v * x[2]
+""",
+)
+program(
+    "written through a pointer that a function left",
+    [[0.5, 0.7, 0.9], [0.3, 1.2, 0.4], 3],
+    """
+class Two:
+    p : Box
+    q : Box
+    n : int
+
+def go(b : Out[Box], x : InOut[Array[float]], y : InOut[Array[float]], n : In[int]):
+    if n < 1:
+        b.a = x
+        b.k = x[0] * y[1]
+    else:
+        if n % 2 == 0:
+            go(b, x, y, n - 1)
+        else:
+            go(b, y, x, n - 1)
+        b.a[n % 3] = b.a[n % 3] * b.k + x[0]
+        b.k = b.k + y[n % 3]
+def f(x : InOut[Array[float]], y : InOut[Array[float]], n : In[int]) -> float:
+    b : Box
+    go(b, x, y, n)
+    c : Box = b
+    go(c, y, x, n - 1)
+    b.a[1] = b.a[1] * c.a[2]
+    return b.k * c.k + b.a[1] * c.a[0]
+""",
+)
+program(
+    "perhaps left as it was",
+    [[0.5, 0.2, 0.9], [0.3, 1.2, 0.4], 2],
+    """
+class Two:
+    p : Box
+    q : Box
+    n : int
+
+def maybe(b : InOut[Box], x : In[Array[float]], n : In[int]):
+    if n > 0:
+        if x[n] > 0.5:
+            b.a = x
+            b.k = b.k * x[n]
+        maybe(b, x, n - 1)
+def f(x : In[Array[float]], y : In[Array[float]], n : In[int]) -> float:
+    s : float
+    bs : Array[Box, 3]
+    for i in range(3):
+        bs[i] = Box(y, 0.5)
+    for i in range(3):
+        maybe(bs[i], x, i)
+        s = s + bs[i].a[i] * bs[i].k
+        maybe(bs[(i + 1) % 3], y, n)
+        s = s * 0.5 + bs[0].a[0]
+    return s
+""",
+)

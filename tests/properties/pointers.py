@@ -37,6 +37,24 @@ def ptr_pick(b : In[PtrBox], c : In[PtrBox], first : In[bool]) -> PtrBox:
     d.k = 0.7 * b.k
     return d
 
+def ptr_find(b : In[PtrBox], c : In[PtrBox], n : In[int]) -> PtrBox:
+    if n < 1 or sin(b.a[n]) < 0.2 * c.k:
+        return c
+    d : PtrBox = ptr_find(c, b, n - 1)
+    d.k = 0.5 * d.k + 0.2 * b.a[n] * d.a[0]
+    return d
+
+def ptr_turn(b : InOut[PtrBox], c : In[PtrBox], x : In[Array[float]], n : In[int]) -> float:
+    if n < 1:
+        return 0.4 * b.a[0] * b.k
+    s : float = b.a[n]
+    if s < 0.5 * n:
+        b.a = x
+        b.k = sin(c.a[n])
+    elif s < c.k:
+        b = c
+    return 0.3 * ptr_turn(b, c, x, n - 1) + 0.2 * s * b.a[1]
+
 def ptr_scale(b : InOut[PtrBox], x : In[float], n : In[int]):
     if n > 0:
         b.k = 0.5 * b.k + 0.2 * x * b.a[n % {LENGTH}]
@@ -102,6 +120,8 @@ def line(
         f"{p} = {q} if {condition(s, 0)} else {b}[1]",
         f"{v} = {v} + 0.2 * ptr_total({p}, {w.rng.randint(0, 3)})",
         f"{v} = 0.5 * {v} + 0.2 * ptr_walk({p}, {b}[{i} % 2], {w.rng.randint(0, 2)})",
+        f"{p} = ptr_find({q}, {b}[{i} % 2], {w.rng.randint(0, 3)})",
+        f"{v} = 0.4 * {v} + 0.3 * ptr_turn({p}, {q}, {a}, {w.rng.randint(0, 3)})",
         f"ptr_scale({p}, 0.3 * {v}, 2)",
         f"{p}.a = {a}",
     ]

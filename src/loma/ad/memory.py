@@ -220,8 +220,9 @@ class MemoryRules(State):
             )
         return self.refuse(
             op.span,
-            "a struct whose pointers are assigned is passed to a function that is not inlined",
-            "pass the array as an argument of its own",
+            "structs whose pointers are assigned are passed, in an array, to a function that is "
+            "not inlined",
+            "pass the arrays as arguments of their own",
         )
 
     def tape_op(self, op: Push | Pop, env: Adjoints) -> None:

@@ -7,10 +7,11 @@ not contain themselves, so there are few origins for a slot; a finite search fin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from loma.diagnostics import Span
 from loma.ir.nodes import (
     Alloc,
     Call,
@@ -19,6 +20,7 @@ from loma.ir.nodes import (
     LoadRef,
     Op,
     Operand,
+    Path,
     Region,
     StoreRef,
     Var,
@@ -72,6 +74,10 @@ class Origin:
         return {found[-1] for found in fields if found}
 
 
+Given: TypeAlias = Mapping[Slot, Sequence[Origin]]
+_NOTHING: Final[Given] = {}
+
+
 def extended(
     origin: Origin, at: tuple[Operand, ...], op: Part, join: Join
 ) -> tuple[Origin, tuple[Operand, ...]]:
@@ -98,24 +104,58 @@ def _ref(v: Var) -> Ref:
     return v.type
 
 
+def followed(
+    origin: Origin, root: Var, at: tuple[Operand, ...], span: Span, out: Var | None = None
+) -> tuple[list[Op], Var]:
+    """The operations that reach from a root what an origin leads to, under the name `out` if there
+    is one; what they reach.
+    """
+    ops: list[Op] = []
+    left = list(at)
+    for n, link in enumerate(origin.links, 1):
+        indices = [*left[: link.holes], *([Const(0, I32)] * (link.depth - 1))]
+        left = left[link.holes :]
+        path = tuple(indices.pop(0) if s is None else s for s in link.steps)
+        assert link.type is not None, "nothing is read by a StoreRef"
+        is_last = n == len(origin.links)
+        new = out if is_last and out is not None else Var(origin.root.name, link.type)
+        ops.append(_part(link.kind, root, path, new, link.depth, span))
+        root = new
+    return ops, root
+
+
+def _part(
+    kind: type[View | Window | LoadRef], root: Var, path: Path, out: Var, depth: int, span: Span
+) -> Op:
+    if kind is Window:
+        return Window(root, path, out, depth, span=span)
+    return (View if kind is View else LoadRef)(root, path, out, span=span)
+
+
 class Origins:
     """The slots of a function, each with its origins.
 
     Left alone is memory whose pointers a call may see (all but the `blind` arguments), or that
     memory which is not local points to; so are slots that would outlive what they point to, or
     whose way leads over a pointer that is overwritten (`elsewhere`: the fields that the functions
-    called may overwrite).
+    called may overwrite). `given` are slots in arguments, with origins that they have.
     """
 
     def __init__(
-        self, f: Function, structs: Structs, elsewhere: frozenset[str], blind: Places
+        self,
+        f: Function,
+        structs: Structs,
+        elsewhere: frozenset[str],
+        blind: Places,
+        given: Given = _NOTHING,
     ) -> None:
         self.body = f.body
         self.blind = blind
         self.elsewhere = elsewhere
-        self.regions = dict(_places(f.body, ()))
+        self.given = given
+        self.regions = dict(_places(f.body, ())) | {root: () for root, _ in given}
         self.local = {v for v in self.regions if _holds_pointers(v, structs)}
-        self.slots: dict[Slot, dict[Origin, None]] = {}
+        self.slots = self._first()
         self.known: dict[Var, dict[Origin, None]] = {}
         while self.local:
             self._find()
@@ -123,7 +163,10 @@ class Origins:
             if not barred & self.local:
                 break
             self.local -= barred
-            self.slots = {}
+            self.slots = self._first()
+
+    def _first(self) -> dict[Slot, dict[Origin, None]]:
+        return {s: dict.fromkeys(os) for s, os in self.given.items() if s[0] in self.local}
 
     def slot(self, o: Origin) -> Slot | None:
         """The slot that a pointer is read from."""

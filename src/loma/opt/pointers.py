@@ -8,7 +8,7 @@ to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -22,10 +22,8 @@ from loma.ir.nodes import (
     If,
     Load,
     LoadRef,
-    Module,
     Op,
     Operand,
-    Path,
     Region,
     Store,
     StoreRef,
@@ -36,15 +34,15 @@ from loma.ir.nodes import (
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import clone_op, operands, outs
 from loma.ir.types import I32, I64, ArrayType, Ref, Scalar, Structs, Type
-from loma.opt.apart import blind
 from loma.opt.emit import Emitter
 from loma.opt.origins import (
     Origin,
     Origins,
+    Places,
     Slot,
     extended,
+    followed,
     index_type,
-    overwritten_fields,
     stores_pointers,
 )
 from loma.opt.rewrite import Rewriter
@@ -86,13 +84,23 @@ class Cells:
         return self.at if self.which is None else (self.which, *self.at)
 
 
-def run(f: Function, module: Module) -> Function:
-    """The function with the pointers in its local memory as integers."""
+Held: TypeAlias = Mapping[Slot, Cells]
+_NONE: Final[Held] = {}
+
+
+def run(
+    f: Function, structs: Structs, elsewhere: frozenset[str], blind: Places, held: Held = _NONE
+) -> Function:
+    """The function with the pointers in its local memory as integers.
+
+    `elsewhere` are fields whose pointers other functions overwrite; `blind` arguments whose
+    pointers functions do not use; `held` the integers of slots in the function's own arguments.
+    """
     if not stores_pointers(f):
         return f
-    elsewhere = overwritten_fields(module.functions)
-    found = Origins(f, module.structs, elsewhere, blind(module.functions, module.structs))
-    return _Pointers(f, found, module.structs).function(f) if found.slots else f
+    given = {slot: cells.origins for slot, cells in held.items()}
+    found = Origins(f, structs, elsewhere, blind, given)
+    return _Pointers(f, found, structs, held).function(f) if found.slots else f
 
 
 class _Pointers(Rewriter):
@@ -100,15 +108,18 @@ class _Pointers(Rewriter):
     are the roots that exist here, `nowhere` pointers that were never assigned.
     """
 
-    def __init__(self, f: Function, found: Origins, structs: Structs) -> None:
+    def __init__(self, f: Function, found: Origins, structs: Structs, held: Held) -> None:
         super().__init__()
         self.found = found
         self.structs = structs
-        self.kind = I64 if index_type(f) else I32
+        self.kind = I64 if held or index_type(f) else I32
         self.where: dict[Var, Pointer] = {}
         self.there = set(f.params)
         self.nowhere: set[Var] = set()
-        self.cells = {slot: self.cells_of(slot, tuple(os)) for slot, os in found.slots.items()}
+        self.cells = {
+            slot: held[slot] if slot in held else self.cells_of(slot, tuple(os))
+            for slot, os in found.slots.items()
+        }
 
     def cells_of(self, slot: Slot, origins: tuple[Origin, ...]) -> Cells:
         """Memory for a slot."""
@@ -203,17 +214,9 @@ class _Pointers(Rewriter):
     def reached(self, choice: Choice, span: Span, out: Var | None = None) -> Var:
         """What an origin leads to, under the name `out` if there is one."""
         _, origin, at = choice
-        root, left = origin.root, list(at)
-        for n, link in enumerate(origin.links, 1):
-            open_, tail = link.holes, link.depth - 1
-            indices = [*left[:open_], *([ZERO] * tail)]
-            left = left[open_:]
-            path = tuple(indices.pop(0) if s is None else s for s in link.steps)
-            last = n == len(origin.links) and out is not None
-            assert link.type is not None, "nothing is read by a StoreRef"
-            new = out if last and out is not None else Var(origin.root.name, link.type)
-            self.emit(_part(link.kind, root, path, new, link.depth, span))
-            root = new
+        ops, root = followed(origin, origin.root, at, span, out)
+        for op in ops:
+            self.emit(op)
         if out is not None and not origin.links:
             self.subst[out] = root
         self.where[root] = Pointer((origin,), ZERO, at)
@@ -317,14 +320,6 @@ class _Pointers(Rewriter):
             self.emit(Store(cells.which, at, which, span=span))
         for root, x in zip(cells.at, rest, strict=True):
             self.emit(Store(root, at, x, span=span))
-
-
-def _part(
-    kind: type[View | Window | LoadRef], root: Var, path: Path, out: Var, depth: int, span: Span
-) -> Op:
-    if kind is Window:
-        return Window(root, path, out, depth, span=span)
-    return (View if kind is View else LoadRef)(root, path, out, span=span)
 
 
 def _in_shape(content: Type, steps: Sequence[str | None], kind: Scalar, structs: Structs) -> Type:
