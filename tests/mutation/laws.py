@@ -10,6 +10,7 @@ from itertools import product
 from random import Random
 from typing import Any
 
+from ad import loop_programs, pointer_programs
 from properties.inputs import Case, Inputs
 from subjects import differences, fresh, on
 
@@ -151,6 +152,9 @@ class Hashed(Law):
     __hash__ = object.__hash__
     __eq__ = object.__eq__
 
+
+SHARED = {**loop_programs.PROGRAMS, **pointer_programs.PROGRAMS}
+"""Programs of arrays that structs share, and of loops whose conditions call functions."""
 
 LAWS: dict[str, Law] = {
     "primitives": law(
@@ -677,3 +681,4 @@ def f(x : In[float]) -> float:
     ),
 }
 LAWS |= own_laws()
+LAWS |= {name: law(text, ("f", operands)) for name, (text, operands) in SHARED.items()}

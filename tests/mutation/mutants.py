@@ -156,6 +156,42 @@ def primitive_mutants() -> Iterator[Partial]:
 
 E = Edit
 RULES: tuple[Edit, ...] = (
+    # Pointers, and loops that are rotated.
+    E(
+        "a pointer forgets which origin it has",
+        "opt.pointers:_Pointers.write",
+        "self.emit(Store(cells.which, at, which, span=span))",
+        "pass",
+        ("two origins",),
+    ),
+    E(
+        "where a part begins is not added",
+        "opt.origins:extended",
+        "join(at[-1], first)",
+        "at[-1]",
+        ("ever smaller parts",),
+    ),
+    E(
+        "a pointer that a call left is not assigned",
+        "opt.apart:_Apart.assign",
+        "enumerate(origins[1:], 1)",
+        "enumerate(origins[2:], 2)",
+        ("returned by a recursive function",),
+    ),
+    E(
+        "what is shared is active from one side",
+        "ir.analysis.activity:Activity._share",
+        "both = self._roots((root, value))",
+        "both = self._roots((root,))",
+        ("a local array written through a pointer",),
+    ),
+    E(
+        "a rotated condition sees the values before the loop",
+        "ad.rotate:rotate",
+        "zip(op.cond.args, op.body.yields, strict=True)",
+        "zip(op.cond.args, op.inits, strict=True)",
+        ("early exits", "a condition in a recursive function"),
+    ),
     # The chain rule.
     E(
         "a tangent forgets the operands before",
