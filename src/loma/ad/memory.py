@@ -220,9 +220,9 @@ class MemoryRules(State):
             )
         return self.refuse(
             op.span,
-            "structs whose pointers are assigned are passed, in an array, to a function that is "
-            "not inlined",
-            "pass the arrays as arguments of their own",
+            "a pointer is assigned in an array of structs that is passed to a function which is "
+            "not inlined, or that outlives what it points to",
+            "pass the arrays as arguments of their own, and declare them first",
         )
 
     def tape_op(self, op: Push | Pop, env: Adjoints) -> None:
