@@ -192,3 +192,19 @@ r_outer = rev_diff(outer)
         lib.r_outer(x, gx, gy, n)
         found.append([*y, *gx])
     assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next call works."""
+    from loma.backends.opencl_load import OpenCLDevice
+
+    _, lib = compile(SHARED, target="opencl")
+    x, y = np.ones(4, "f"), np.zeros(4, "f")
+    lib.line(2.0, 1.0, x, y, 4)
+    real = OpenCLDevice.allocate
+    monkeypatch.setattr(OpenCLDevice, "allocate", lambda device, size: real(device, size << 50))
+    with pytest.raises(MemoryError, match="the OpenCL device has no .* bytes"):
+        lib.line(3.0, 1.0, x, y, 4)
+    monkeypatch.undo()
+    lib.line(3.0, 1.0, x, y, 4)
+    assert np.allclose(y, 3 * np.sin(1) + 1)

@@ -88,3 +88,18 @@ def test_what_stops_and_what_is_refused() -> None:
         lib.ragged(None, None, 1)
     with pytest.raises(DeviceError, match="has no 64-bit numbers; use f32"):
         compile(SHARED, target="wgsl", float_type="f64")[1].line(1.0)
+
+
+def test_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next call works."""
+    from loma.backends.wgsl_load import WgpuDevice
+
+    _, lib = compile(SHARED, target="wgsl")
+    x, y = np.ones(4, "f"), np.zeros(4, "f")
+    real = WgpuDevice.allocate
+    monkeypatch.setattr(WgpuDevice, "allocate", lambda device, size: real(device, size << 50))
+    with pytest.raises(MemoryError, match="the WebGPU device has no .* bytes"):
+        lib.line(3.0, 1.0, x, y, 4)
+    monkeypatch.undo()
+    lib.line(3.0, 1.0, x, y, 4)
+    assert np.allclose(y, 3 * np.sin(1) + 1)

@@ -26,6 +26,7 @@ MAPPED: Final = 3
 ALIGNED: Final = 16
 """Bytes: no argument needs more."""
 INSTALL: Final = "pip install 'loma-lang[cuda]'"
+ELSEWHERE: Final = "use the target 'opencl', 'slang' or 'llvm'"
 
 
 class CudaError(DeviceError):
@@ -42,10 +43,14 @@ def _driver() -> Handle:
         (error,) = driver.cuInit(0)
     except RuntimeError:  # no driver library
         raise CudaError(
-            "no NVIDIA driver was found: the target 'cuda' runs on NVIDIA GPUs"
+            "no NVIDIA driver was found: install it on a machine with an NVIDIA GPU, or "
+            f"{ELSEWHERE}"
         ) from None
+    if error == driver.CUresult.CUDA_ERROR_NO_DEVICE:
+        raise CudaError(f"no NVIDIA GPU was found, only a driver: {ELSEWHERE}")
     if error != driver.CUresult.CUDA_SUCCESS:
-        raise CudaError(f"the NVIDIA driver does not start: {_name(driver, error)}")
+        raise CudaError(
+            f"the NVIDIA driver does not start, {_name(driver, error)}: update it, or {ELSEWHERE}")
     return driver
 
 

@@ -26,20 +26,26 @@ class IspcError(DeviceError):
     """The compiler is missing, or failed."""
 
 
-def compiler() -> str:
-    """Where the compiler is."""
+def compilers() -> tuple[str, Sequence[str]]:
+    """Where the compiler is, and the command of one for C, which links."""
     found = shutil.which("ispc")
     if found is None:
         raise IspcError(
-            "the target 'ispc' needs the compiler `ispc` on the path: the target 'llvm' compiles "
-            "the same kernels to the same vectors without it"
+            "the target 'ispc' needs the compiler `ispc` on the path: install it, or use the "
+            "target 'llvm', which compiles the same kernels to the same vectors without it"
         )
-    return found
+    linker = find_compiler()
+    if linker is None:
+        raise IspcError(
+            "the target 'ispc' needs a C compiler to link: install gcc or clang, or pip install "
+            "'loma-lang[zig]'"
+        )
+    return found, linker.command
 
 
 def describe() -> str:
     """What compiles kernels."""
-    return compiler()
+    return compilers()[0]
 
 
 class Memory:
@@ -66,12 +72,10 @@ class IspcDevice:
             source = Path(folder) / "program.ispc"
             source.write_text(text.source)
             out = source.with_suffix(shared_library_suffix())
-            linker = find_compiler()
-            if linker is None:
-                raise IspcError("the target 'ispc' needs a C compiler to link")
+            ispc, linker = compilers()
             options = ["--opt=disable-fma"] if strict else []
-            self._run([compiler(), "--woff", "--pic", *options, str(source), "-o", f"{source}.o"])
-            self._run([*linker.command, "-shared", f"{source}.o", "-o", str(out)])
+            self._run([ispc, "--woff", "--pic", *options, str(source), "-o", f"{source}.o"])
+            self._run([*linker, "-shared", f"{source}.o", "-o", str(out)])
             self._library = ctypes.CDLL(str(out))
 
     @staticmethod

@@ -27,7 +27,7 @@ def default_queue() -> Handle:
     cl = _pyopencl()
     try:
         devices = [d for p in cl.get_platforms() for d in p.get_devices()]
-    except cl.Error:
+    except cl.Error:  # no platform
         devices = []
     if not devices:
         raise OpenCLError(
@@ -45,10 +45,12 @@ def describe() -> str:
 def _pyopencl() -> Handle:
     try:
         import pyopencl
-    except ImportError:
-        raise OpenCLError(
-            "the target 'opencl' needs pyopencl: pip install 'loma-lang[opencl]'"
-        ) from None
+    except ImportError as e:
+        if isinstance(e, ModuleNotFoundError):
+            why = "the target 'opencl' needs pyopencl: pip install 'loma-lang[opencl]'"
+        else:
+            why = f"pyopencl does not start, install OpenCL's loader (ocl-icd): {e}"
+        raise OpenCLError(why) from None
     return pyopencl
 
 
@@ -154,4 +156,7 @@ class OpenCLDevice:
         if kernel.num_args > len(arguments):
             parts = self._sums[entry] * WIDEST * group
             kernel.set_arg(len(arguments), self._cl.LocalMemory(parts))
-        self._cl.enqueue_nd_range_kernel(self._queue, kernel, (groups * group,), (group,))
+        try:
+            self._cl.enqueue_nd_range_kernel(self._queue, kernel, (groups * group,), (group,))
+        except self._cl.MemoryError as e:  # some drivers allocate at the last moment
+            raise MemoryError(f"the OpenCL device has no memory for `{entry}`: {e}") from None

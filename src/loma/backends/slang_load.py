@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ctypes.util
+import shutil
 import sys
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from loma.backends.device import DeviceError, DeviceText
 from loma.backends.device_launch import FIRST_WORDS, GROWTH, LARGEST, TAPE_FULL
 from loma.diagnostics import RunError
 
 Handle: TypeAlias = Any  # an object of slangpy
+
+CPU_COMPILERS: Final = ("g++", "gcc", "clang++", "clang")
 
 
 class SlangError(DeviceError):
@@ -41,18 +44,31 @@ def create_device() -> Handle:
             return spy.create_device(type=type)
         except Exception as e:  # slangpy raises RuntimeError, with many lines
             failed.append(f"{type.name}: {str(e).splitlines()[0]}")
-    raise SlangError("no device for Slang was found: " + "; ".join(failed))
+    raise SlangError(
+        "no device for Slang was found: install a driver for Vulkan or CUDA, or use 'llvm' ("
+        + "; ".join(failed) + ")"
+    )
 
 
 def describe() -> str:
     """What kernels run on."""
     found = create_device()
+    _check_compiler(found)
     return f"{found.desc.type.name}: {found.info.adapter_name}"
 
 
 def sequential(device: Handle) -> bool:
     """Whether a device runs threads one after the other, and has no atomic additions of floats."""
     return bool(device.desc.type == slangpy().DeviceType.cpu)
+
+
+def _check_compiler(device: Handle) -> None:
+    """Refuses a device that cannot compile what it is given."""
+    if sequential(device) and not any(map(shutil.which, CPU_COMPILERS)):
+        raise SlangError(
+            "Slang's CPU device needs a C++ compiler on the path: install g++ or clang, or use the "
+            "target 'llvm'"
+        )
 
 
 def _host_struct(module: Handle, name: str, fields: tuple[str, ...]) -> Handle:
@@ -71,6 +87,7 @@ def load(
 ) -> tuple[Handle, dict[str, SlangKernel]]:
     """The module, and its kernels by name; `structs` gives the fields of its structs."""
     spy = slangpy()
+    _check_compiler(device)
     try:
         module = spy.Module.load_from_source(
             device, name=f"loma_{abs(hash(text.source)):x}", source=text.source
