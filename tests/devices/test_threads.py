@@ -20,7 +20,7 @@ from loma.diagnostics import RunError, UserError
 from loma.frontend import load
 from loma.ir.interp import Interpreter
 from loma.ir.kernel import Kernel
-from loma.ir.nodes import For, Module
+from loma.ir.nodes import Accum, For, Module
 from loma.ir.traverse import walk
 from loma.ir.types import F64
 
@@ -28,8 +28,9 @@ COUNT = int(os.environ.get("LOMA_PROGRAMS", "24"))
 FIRST = int(os.environ.get("LOMA_SEED", "1")) * 100_003
 
 
-def kernels(module: Module) -> dict[str, Kernel]:
-    return {k.name: k for k in driver.kernels(module, owning=True)}
+def kernels(module: Module, *, flat: bool = False) -> dict[str, Kernel]:
+    """As CUDA gets them, or a language without pointers."""
+    return {k.name: k for k in driver.kernels(module, owning=not flat, summed=not flat)}
 
 
 def outcome(run: Any, given: list[Any]) -> list[Any]:
@@ -56,8 +57,8 @@ def same(got: Any, wanted: Any, name: str) -> None:
         assert a == pytest.approx(b, rel=1e-9, abs=1e-9, nan_ok=True), (name, path)
 
 
-@pytest.mark.parametrize("order", [1, 2])
-def test_random_kernels(order: int) -> None:
+@pytest.mark.parametrize(("order", "flat"), [(1, False), (2, False), (1, True), (2, True)])
+def test_random_kernels(order: int, flat: bool) -> None:
     checked, seed = 0, FIRST
     while checked < COUNT:
         program = generate(seed, order, 4, FEATURES | KERNELS)
@@ -67,7 +68,7 @@ def test_random_kernels(order: int) -> None:
             module = driver.core_module(program.text, f"seed {seed}", F64)
         except UserError:
             continue
-        made, inputs = kernels(module), Inputs(typed, Random(seed))
+        made, inputs = kernels(module, flat=flat), Inputs(typed, Random(seed))
         for entry in program.entries:
             if not entry.simd:
                 continue
@@ -219,3 +220,28 @@ def test_no_addition_is_left_where_there_is_an_owner(name: str) -> None:
         isinstance(op, For) and op.body.args[0].name == "other" for op in walk(made.thread.body)
     )
     assert fetched
+
+
+LOOPED = """
+@simd
+def looped(n : In[int], c : In[Array[float]], x : In[Array[float]], y : Out[Array[float]]):
+    i : int = thread_id()
+    s : float = 0.0
+    for k in range(n):
+        if k != i:
+            s = s + sin(x[i] * x[k]) * c[1]
+    y[i] = s
+r_looped = rev_diff(looped)
+"""
+
+
+@pytest.mark.parametrize("n", [0, 1, 6])
+def test_a_loop_adds_to_a_place_once(n: int) -> None:
+    module = driver.core_module(LOOPED, float_type=F64)
+    made = kernels(module, flat=True)["r_looped"]
+    inner = [op for loop in walk(made.thread.body) if isinstance(loop, For)
+             for op in walk(loop.body) if isinstance(op, Accum)]
+    assert len(inner) == 1, "to the elements of the others"
+    draw = Random(5)
+    c, gc, x, gx, gy = ([draw.uniform(-1, 1) for _ in range(6)] for _ in range(5))
+    compare(module, made, [n, [0], c, gc, x, gx, gy], 6)

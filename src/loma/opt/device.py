@@ -41,7 +41,7 @@ from loma.ir.nodes import (
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import walk
 from loma.ir.types import I32, Ref
-from loma.opt import checkpoint, elements, inline, pipeline, promote, pull, unroll
+from loma.opt import checkpoint, elements, inline, once, pipeline, promote, pull, unroll
 from loma.opt.owned import Owned, owned, settled, totalled
 from loma.opt.rewrite import Rewriter, applied
 from loma.opt.told import told
@@ -86,6 +86,8 @@ def kernel(
     if owning and f.distinct:
         body, fetched = pull.run(f, threads, shared)
         threads, arrays = replace(threads, body=body), [*arrays, *fetched]
+    elif f.distinct:
+        threads = replace(threads, body=once.run(threads.body, shared))
     sums = _sums(threads, shared) if summed else {}
     thread = _thread(f, threads, alone, sums, arrays, tuple(lengths.values()))
     thread = pipeline.run((promote.run, pipeline.simplify), thread, module)
