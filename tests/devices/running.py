@@ -47,7 +47,7 @@ def slang_device() -> Any:
 
 def _slang(text: str, module: Module, debug: bool) -> Any:
     source = Source(text, "test.py", module.float_type)
-    _, kernels = compile_slang(source, slang_device(), debug)
+    _, kernels = compile_slang(source, slang_device(), debug=debug)
     return SlangDoor(module.structs, ctypes_structs(module.structs), kernels).call
 
 
