@@ -144,6 +144,14 @@ def test_rows_that_are_written(f: Callable[..., object]) -> None:
             call(2, 0)
 
 
+def test_matrices() -> None:
+    """Hessians and Jacobians check as well."""
+    with pytest.raises(RunError, match="index 2 is outside an array of length 2: a.i..j."):
+        loma.hessian(rows)([np.ones(2), np.ones(2)], 1, 2)
+    with pytest.raises(RunError, match="index 2 is outside an array of length 2: y.j."):
+        loma.jacobian(written)(2.0, 2, y=np.zeros(2))
+
+
 def test_kernels() -> None:
     three, two = ({"xs": np.arange(n), "k": 1} for n in (3.0, 2.0))
     assert threads([three, three]).tolist() == [1.0, 2.0]
