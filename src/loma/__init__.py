@@ -90,6 +90,8 @@ if TYPE_CHECKING:
         CopyWarning,
         LomaWarning,
     )
+    from loma.host.rules import custom_fwd as custom_fwd
+    from loma.host.rules import custom_rev as custom_rev
     from loma.host.transforms import (
         grad,
         hessian,
@@ -105,12 +107,12 @@ __all__ = [
     "Explanation", "Function", "In", "InOut", "LomaWarning", "NoDiff", "Out", "RunError", "Stack",
     "Tape", "UserError", "__version__", "acos", "argmax", "argmin", "asin", "atan", "atan2",
     "atomic_add", "cbrt", "ceil", "check_rule", "clamp", "compile", "copysign", "cos", "cosh",
-    "erf", "erfc", "exp", "exp2", "explain", "expm1", "f32", "f64", "flat", "float2int", "floor",
-    "fma", "fmod", "function", "fwd_diff", "grad", "hessian", "hvp", "hypot", "i32", "i64",
-    "int2float", "isinf", "isnan", "jacobian", "jvp", "kernel", "load", "log", "log10", "log1p",
-    "log2", "make__dfloat", "nan_hunt", "parallel", "pop", "pow", "pow_log", "push", "rev_diff",
-    "select", "sign", "simd", "sin", "sinh", "sqrt", "stop_gradient", "strong_mul", "tan", "tanh",
-    "thread_id", "trunc", "value_and_grad", "vjp",
+    "custom_fwd", "custom_rev", "erf", "erfc", "exp", "exp2", "explain", "expm1", "f32", "f64",
+    "flat", "float2int", "floor", "fma", "fmod", "function", "fwd_diff", "grad", "hessian", "hvp",
+    "hypot", "i32", "i64", "int2float", "isinf", "isnan", "jacobian", "jvp", "kernel", "load",
+    "log", "log10", "log1p", "log2", "make__dfloat", "nan_hunt", "parallel", "pop", "pow",
+    "pow_log", "push", "rev_diff", "select", "sign", "simd", "sin", "sinh", "sqrt", "stop_gradient",
+    "strong_mul", "tan", "tanh", "thread_id", "trunc", "value_and_grad", "vjp",
 ]
 HOMES: Final = {
     "host.check_rule": ("check_rule",),
@@ -123,6 +125,7 @@ HOMES: Final = {
     "host.library": ("load",),
     "host.refusals": ("ArgumentTypeError", "ArgumentValueError", "CopyWarning", "LomaWarning"),
     "host.pullbacks": ("vjp",),
+    "host.rules": ("custom_fwd", "custom_rev"),
     "host.transforms": ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"),
 }
 

@@ -14,10 +14,12 @@ from loma import (
     Array,
     In,
     InOut,
+    NoDiff,
     Out,
     atomic_add,
     cos,
     exp,
+    f64,
     fwd_diff,
     log,
     rev_diff,
@@ -244,6 +246,81 @@ def test_transforms_of_transforms() -> None:
     np.testing.assert_allclose(forward(one, two).dval.dval, -4 * np.sin(1))
     over = rev_diff(fwd_diff(wave))((2.0, 0.0), (x, 1.0), (0.0, 1.0))
     np.testing.assert_allclose(over.adj_x.val, -4 * np.sin(1))
+
+
+@loma.function
+def quartic(x: In[float], scale: In[NoDiff[f64]]) -> float:
+    return scale * x ** 4
+
+
+@loma.function
+def chained(x: In[Array[float, "n"]], k: In[float], n: In[int]) -> float:
+    return sum(k * x[i] * x[i] * x[i + 1] for i in range(n - 1))
+
+
+@loma.function
+def cubes(m: In[Array[float, "r", "c"]], x: In[Array[float]], n: In[int], s: Out[float]):
+    s = m[0, 1] ** 3 + sum(x[i] ** 3 for i in range(n))
+
+
+@loma.function
+def squaring(x: InOut[Array[float, "n"]], by: InOut[float], other: Out[Array[float, "n"]]) -> float:
+    s: float = 0.0
+    for i in range(n):
+        x[i] = x[i] * x[i] * by
+        s += x[i] * x[i]
+    by = 0.0
+    return s
+
+
+@loma.function
+def of_pairs(p: In[Pair], ps: In[Array[Pair, 2]]) -> float:
+    return p.x ** 3 * p.y + ps[1].x ** 2 * p.x
+
+
+def test_gradients_of_gradients() -> None:
+    grad = loma.grad
+    g = grad(quartic)
+    for n, expected in enumerate((32.0, 48.0, 48.0, 24.0)):
+        assert g(2.0, 1.0).x == expected, n
+        assert isinstance(g(np.float32(2.0), 1.0).x, np.float32)
+        g = grad(g)
+    assert grad(grad(wave, wrt="x"), wrt="a")(2.0, 0.5) == loma.hessian(wave)(2.0, 0.5)[0, 1]
+    h, of_second = loma.hessian(grad(wave, wrt="x")), loma.jacobian(grad(grad(wave, "x"), "x"))
+    np.testing.assert_allclose(h(2.0, 0.5)[1, 1], of_second(2.0, 0.5).x)
+    v, by = loma.value_and_grad(grad(quartic))(2.0, 1.0)
+    assert (v, by.x) == (32.0, 48.0)
+
+
+def test_all_transforms_of_gradients() -> None:
+    x, grad = np.array([1.0, 2.0, 3.0]), loma.grad
+    hessian = loma.hessian(chained, wrt="x")(x, 2.0, 3)
+    of_x = grad(chained, wrt="x")
+    np.testing.assert_allclose(loma.jacobian(of_x, wrt="x")(x, 2.0, 3), hessian)
+    np.testing.assert_allclose(loma.jvp(of_x, (x, 2.0, 3), (x, None, None))[1], hessian @ x)
+    np.testing.assert_allclose(loma.vjp(of_x, x, 2.0, 3)[1](x).x, hessian @ x)
+    both = loma.jvp(grad(chained), (x, 2.0, 3), (x, 0.0, None))[1]
+    np.testing.assert_allclose(both.grad_x, hessian @ x)
+    m = RNG.normal(size=(2, 2))
+    by_m = loma.jacobian(grad(cubes, wrt="m"), wrt="m")(m, x, 3)
+    np.testing.assert_allclose(by_m, loma.hessian(cubes, wrt="m")(m, x, 3))
+    np.testing.assert_allclose(
+        loma.jacobian(grad(cubes, wrt="x"), wrt="x")(m, x, 3), np.diag(6 * x))
+    np.testing.assert_allclose(
+        loma.jacobian(grad(squaring, wrt="x"), wrt="x")(x, 1.0), np.diag(12 * x * x))
+    np.testing.assert_array_equal(x, [1.0, 2.0, 3.0])
+    p, ps = Pair(2.0, 3.0), [Pair(0.0, 0.0), Pair(5.0, 0.0)]
+    found = loma.vjp(grad(of_pairs, wrt="p"), p, ps)[1](Pair(1.0, 0.0))
+    np.testing.assert_allclose([found.p.x, found.p.y], [36.0, 12.0])
+
+
+def test_what_is_differentiated_once() -> None:
+    with pytest.raises(loma.ArgumentTypeError, match="`grad_wave` has no single number .*grad_a"):
+        loma.grad(loma.grad(wave))(1.0, 2.0)
+    with pytest.raises(TypeError, match="`jacobian_waves` gives no outputs of a function"):
+        loma.jacobian(loma.jacobian(waves))
+    with pytest.raises(loma.ArgumentTypeError, match="`m` is an array without sizes"):
+        loma.grad(loma.grad(rows))
 
 
 def test_in_single_precision() -> None:

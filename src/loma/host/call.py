@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +15,7 @@ from loma.backends.llvm.loaded import knowing
 from loma.host.arguments import Given
 from loma.host.arrays import Converter
 from loma.host.blocks import Block, Child, blocks, reached
+from loma.host.definitions import LOCK
 from loma.host.description import Code, Description
 from loma.host.marshal import ctypes_structs, ctypes_type
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError
@@ -55,23 +56,36 @@ class Operand:
 
 @dataclass(eq=False, repr=False)
 class Instance:
-    """A function for one real type, compiled; `spoken`: what errors call it."""
+    """A function for one real type, compiled when its code is needed first.
+
+    `spoken`: what errors call it.
+    """
 
     name: str
     description: Description
-    code: Code
+    build: Callable[[], Code]
     classes: Mapping[str, type]
     spoken: str = ""
     calls: list[int] = field(default_factory=lambda: [0, 0])
     keep: list[object] = field(default_factory=list)
     ops: dict[object, Any] = field(default_factory=dict)
     convert: Converter = field(init=False)
+    _code: Code | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         d = self.description
         self.spoken = self.spoken or self.name
         shapes = {a.name: a.shape for a in d.signature.written if a.shape}
         self.convert = Converter(self.spoken, d.structs, d.float_type, self.classes, shapes)
+
+    @property
+    def code(self) -> Code:
+        """The machine code: one, whichever threads ask for it."""
+        if self._code is None:
+            with LOCK:
+                if self._code is None:
+                    self._code = self.build()
+        return self._code
 
     @cached_property
     def ctypes_classes(self) -> dict[str, Any]:

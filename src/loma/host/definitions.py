@@ -19,7 +19,8 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import CellType, FunctionType, ModuleType
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
+from weakref import WeakSet
 
 from loma.backends.llvm.python_call import compiler_lock
 from loma.diagnostics import Diagnostic, Files, UserError
@@ -47,12 +48,25 @@ CALLABLES: Final = (Callable, typing.Callable)
 TRANSFORMS: Final = "loma.host.function"
 
 
+class User(Protocol):
+    """Who keeps what was compiled of definitions."""
+
+    def forget(self) -> None:
+        """Compiles anew at the next call."""
+
+
 @dataclass(eq=False)
 class Decorated:
-    """A function of a Python file."""
+    """A function of a Python file.
+
+    `rule_of`: the derivative that it is. `rules`: those that it has. `users`: who has compiled it.
+    """
 
     fn: FunctionType
     simd: bool
+    rule_of: tuple[Mode, Definition] | None = None
+    rules: dict[Mode, Decorated] = field(default_factory=dict)
+    users: WeakSet[User] = field(default_factory=WeakSet)
     written: Written = field(init=False)
     derived: dict[Mode, Derived] = field(default_factory=dict)
 

@@ -66,6 +66,6 @@ def instance(
         i for i, a in enumerate(description.signature.arguments)
         if isinstance(a.type, ArrayType) and i in kernel.writes)
     code: Any = SimpleNamespace(writes=writes, name=name)
-    made = DeviceInstance(name, description, code, program.structs, kernel=kernel)
+    made = DeviceInstance(name, description, lambda: code, program.structs, kernel=kernel)
     made.__dict__["ctypes_classes"] = structs or ctypes_structs(Interface.of(module).structs)
     return made

@@ -8,8 +8,8 @@ from loma.host.explain import explained
 from loma.host.function import Function
 from loma.host.hunting import call_of
 from loma.host.refusals import ArgumentTypeError
-from loma.host.sweeps import Target, opened
-from loma.host.transforms import DIFFERENTIATED, Derived
+from loma.host.sweeps import DIFFERENTIATED, Target, opened
+from loma.host.transforms import Derived
 from loma.host.values import Value
 from loma.ir.derived import Mode
 from loma.ir.types import F64
@@ -23,7 +23,7 @@ def explain(f_grad: Derived | Target, *args: Value, **kwargs: Value) -> Explanat
     measured, and weighted operations of the gradient by those of the function. That call runs in an
     interpreter as well, so it wants small arguments.
     """
-    target: Target = getattr(f_grad, DIFFERENTIATED, f_grad)  # type: ignore[arg-type]
+    target: Target = getattr(f_grad, DIFFERENTIATED, f_grad)
     f, threads = opened(target)
     f = primal_of(f)
     if not args and not kwargs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, overload
 
 from loma.backends.base import Options
@@ -64,7 +65,7 @@ class Function:
         self._descriptions: dict[Scalar, Description] = {}
         self._instances: dict[Scalar, Instance] = {}
         self._generic: dict[tuple[object, ...], Function] = {}
-        self._maps: dict[tuple[str, ...], Function] = {}
+        self.maps: dict[tuple[str, ...], Function] = {}
         self.told: set[str] = set()
         self.ready = Ready()
 
@@ -95,7 +96,15 @@ class Function:
             self._descriptions, self._instances = {}, {}
             self.ready = Ready()
             self._program = made
+            for d in made.names:
+                if isinstance(d, Decorated):
+                    d.users.add(self)
         return made
+
+    def forget(self) -> None:
+        """Compiles anew at the next call: a derivative has got a rule."""
+        self._program = None
+        self.ready = Ready()
 
     @property
     def source(self) -> str:
@@ -276,10 +285,10 @@ class Function:
         signature = self.signature
         values = given(self.name, signature.written, args, kwargs)
         names_, flat, shape = spread(self.name, signature, values)
-        kernel = self._maps.get(names_)
+        kernel = self.maps.get(names_)
         if kernel is None:
             made = mapped(self.__loma_definition__, self.name, signature, names_)
-            kernel = self._maps.setdefault(names_, Function(made))
+            kernel = self.maps.setdefault(names_, Function(made))
             kernel.debug = self.debug
         out = kernel(**flat)
         if isinstance(out, tuple):
@@ -334,7 +343,7 @@ class Function:
         return found
 
     def instance(self, float_type: Scalar) -> Instance:
-        """The compiled function, for a real type."""
+        """The function for a real type, which is compiled when its code is needed first."""
         program = self.program
         found = self._instances.get(float_type)
         if found is None:
@@ -343,9 +352,9 @@ class Function:
                 if self.target is not None:
                     found = on_device(program, description, float_type, self.target)
                 else:
-                    code = program.build(float_type, Options(debug=self.debug))
+                    build = partial(program.build, float_type, Options(debug=self.debug))
                     found = Instance(
-                        program.name, description, code, program.structs, program.spoken)
+                        program.name, description, build, program.structs, program.spoken)
                 self._instances[float_type] = found
                 warn_of_derivative(self.__loma_definition__)
         return found

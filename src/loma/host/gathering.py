@@ -127,7 +127,7 @@ class _Gathering:
             self.order[d] = None
             match d:
                 case Decorated():
-                    todo += self._links(d)
+                    todo += [*self._links(d), *d.rules.values()]
                 case Derived():
                     todo.append(d.primal)
                 case Mapped():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from loma import driver
@@ -37,6 +37,7 @@ from loma.host.imports import flat
 from loma.host.lengths import Argument, left_untold, with_lengths
 from loma.host.modules import pruned, writes
 from loma.host.requests import signature_of, sliced, vectorised
+from loma.ir.derived import Mode
 from loma.ir.nodes import Module
 from loma.ir.types import Scalar
 
@@ -101,7 +102,9 @@ class Program(Parts):
         for d, name in self.names.items():
             match d:
                 case Decorated():
-                    parts.append(d.written.text(self.meanings[d], name, d.simd))
+                    rule = self._rule(d)
+                    head = f"@custom_{rule[0].value}({rule[1]})\n" if rule else ""
+                    parts.append(head + d.written.text(self.meanings[d], name, d.simd))
                 case Derived():
                     parts.append(f"{name} = {d.mode.value}_diff({self.names[d.primal]})\n")
                 case Mapped():
@@ -124,9 +127,23 @@ class Program(Parts):
 
     def _written(self, d: Decorated, name: str) -> surface.Function:
         """A decorated function under a name."""
-        return d.written.function(
+        made = d.written.function(
             self.meanings[d], name, d.simd, self._type_params(d.written.span),
             frozenset(self.classes.values()))
+        place = made.name_span
+        match self._rule(d):
+            case (mode, primal):
+                assert d.rule_of is not None, "it is a rule"
+                rule = surface.Derivative(name, mode, primal, self._span(d.rule_of[1]), span=place)
+                return replace(made, rules=(rule,))
+            case None:
+                return made
+
+    def _rule(self, d: Decorated) -> tuple[Mode, str] | None:
+        """Which derivative a function is, and of what, if the program has that."""
+        if d.rule_of is None or d.rule_of[1] not in self.names:
+            return None
+        return d.rule_of[0], self.names[d.rule_of[1]]
 
     @cached_property
     def template(self) -> surface.Function | None:
@@ -155,7 +172,7 @@ class Program(Parts):
         for d, name in self.names.items():
             parts.append(name)
             if isinstance(d, Decorated):
-                parts += [*self._written_as(d), str(d.simd)]
+                parts += [*self._written_as(d), str(d.simd), str(self._rule(d))]
             elif isinstance(d, Derived):
                 parts += [d.mode.value, str(d.width), self.names[d.primal]]
             elif isinstance(d, Mapped):

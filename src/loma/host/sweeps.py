@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, TypeAlias, assert_never
@@ -21,8 +21,12 @@ from loma.ir.derived import DVAL, VAL
 from loma.ir.nodes import Argument, Direction, Signature
 from loma.ir.types import ArrayType, Scalar, StructType, TapeType, Type, has_float
 
-Target: TypeAlias = Function | Launch
+Target: TypeAlias = Function | Launch | Callable[..., Any]
 Outputs: TypeAlias = dict[str, Value]
+DIFFERENTIATED: Final = "__loma_differentiated__"
+"""The attribute that names what a gradient, a Jacobian ... is of."""
+AS_FUNCTION: Final = "__loma_function__"
+"""The attribute that makes a function of the language from what differentiates one."""
 WRITTEN: Final = (Direction.OUT, Direction.INOUT)
 
 
@@ -32,6 +36,12 @@ def opened(f: Target) -> tuple[Function, int | None]:
         return f.function, f.threads
     if isinstance(f, Function):
         return f, None
+    if (inner := getattr(f, AS_FUNCTION, None)) is not None:
+        return opened(inner())
+    if hasattr(f, DIFFERENTIATED):
+        raise TypeError(
+            f"`{f.__name__}` gives no outputs of a function, and cannot be differentiated again: "
+            "transforms take `loma.grad(f)`, `loma.fwd_diff(f)`, `loma.rev_diff(f)` again")
     raise TypeError(
         f"only what `@loma.function` or `@loma.kernel` made can be differentiated, not {f!r}")
 

@@ -8,7 +8,8 @@ as a string gives that gradient alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from loma.host.call import packed, result_name
 from loma.host.fast import MISS
 from loma.host.function import Function, rev_diff
 from loma.host.interop import on_gpu
+from loma.host.nested import gradient_function
 from loma.host.refusals import ArgumentTypeError
 from loma.host.routes import Key, quickly
 from loma.host.selection import (
@@ -28,15 +30,13 @@ from loma.host.selection import (
     number_of,
     selected,
 )
-from loma.host.sweeps import Outputs, Point, Target, opened
+from loma.host.sweeps import AS_FUNCTION, DIFFERENTIATED, Outputs, Point, Target, opened
 from loma.host.values import Value, named_tuple
 from loma.host.zeros import tell
 from loma.ir.nodes import Argument
 from loma.ir.types import ArrayType, Scalar, Type
 
 Derived: TypeAlias = Callable[..., Any]
-DIFFERENTIATED: Final = "__loma_differentiated__"
-"""The attribute that names what a gradient, a Jacobian ... is of."""
 
 
 def grad(f: Target, wrt: Wrt = None) -> Derived:
@@ -54,7 +54,14 @@ def grad(f: Target, wrt: Wrt = None) -> Derived:
         point = Point.at(f, args, kwargs)
         return _gradient(point, key, number_of(point), wrt)
 
+    setattr(gradient, AS_FUNCTION, partial(_again, function, wrt))
     return _named(gradient, f, "grad")
+
+
+def _again(f: Function, wrt: Wrt) -> Function:
+    """The gradient as a function of the language, for the transforms of it."""
+    at = Point(f, {}, None)
+    return gradient_function(f, number_of(at), [a.name for a in selected(at, wrt)])
 
 
 def value_and_grad(f: Target, wrt: Wrt = None) -> Derived:

@@ -181,6 +181,7 @@ class Op:
         definition = Derived(Mode.FORWARD, self.f.__loma_definition__, width)
         try:
             made = Op(Function(definition, self.f), self.float_type, self.threads, self.sizes)
+            assert made.instance.code, "compiled here, where it may be refused"
         except CompileError:
             return None
         made.sources = tuple(
