@@ -23,7 +23,7 @@ from the docstrings.
 SECTIONS = {
     "Programs": ("function", "kernel", "simd", "load", "compile", "Function"),
     "Derivatives": ("grad", "value_and_grad", "jvp", "vjp", "jacobian", "hessian", "hvp",
-                    "fwd_diff", "rev_diff"),
+                    "fwd_diff", "rev_diff", "custom_fwd", "custom_rev"),
     "Seeing inside": ("explain", "Explanation", "nan_hunt", "check_rule"),
     "Errors and warnings": ("UserError", "CompileError", "RunError", "ArgumentTypeError",
                             "ArgumentValueError", "CopyWarning", "LomaWarning"),
