@@ -76,9 +76,7 @@ class Function:
         """The inputs, and by name the outputs: for `inspect`, and for those who rely on it."""
         from loma.host.inspecting import python_signature
 
-        if not self.program.complete or self.program.template is not None:
-            raise AttributeError(f"`{self.__name__}` has no signature that is known")
-        return python_signature(self.signature)
+        return python_signature(self)
 
     @property
     def name(self) -> str:
@@ -96,9 +94,7 @@ class Function:
             self._descriptions, self._instances = {}, {}
             self.ready = Ready()
             self._program = made
-            for d in made.names:
-                if isinstance(d, Decorated):
-                    d.users.add(self)
+            made.note_user(self)
         return made
 
     def forget(self) -> None:
@@ -255,10 +251,7 @@ class Function:
         """
         with LOCK:
             self.ready.watch(self)
-            if lead:
-                self.ready.led = (*self.ready.led, (call, instance))
-            else:
-                self.ready.calls = (*self.ready.calls, (call, instance))
+            self.ready.add(call, instance, lead)
 
     def _decided_by_arrays(self) -> bool:
         """Whether an input array's dtype is always there to decide the real type."""

@@ -107,8 +107,10 @@ class _Text:
 
     def _seed(self, t: Type) -> str:
         """The adjoint of the result."""
+        if self.number == result_name(self.wide.signature):
+            return "1.0"
         if isinstance(t, Scalar):
-            return "1.0" if self.number == result_name(self.wide.signature) else "0.0" if t.is_float else "0"
+            return "0.0" if t.is_float else "0"
         name = self.supply.fresh("seed")
         text = argument_type_text(Argument(name, t), self.fixed or F64)
         self.lines.append(f"{name} : {text}")

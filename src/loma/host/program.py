@@ -28,6 +28,7 @@ from loma.host.definitions import (
     Member,
     Missing,
     Text,
+    User,
     file_text,
 )
 from loma.host.description import Code, Description, code_bytes
@@ -57,6 +58,12 @@ class Program(Parts):
     def holds(self) -> bool:
         """Whether all names in the functions still mean what they meant."""
         return all(w.holds() for w in self.watches)
+
+    def note_user(self, user: User) -> None:
+        """Lets the definitions know who compiles them, and must forget that when they change."""
+        for d in self.names:
+            if isinstance(d, Decorated):
+                d.users.add(user)
 
     @property
     def complete(self) -> bool:

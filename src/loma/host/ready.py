@@ -59,6 +59,13 @@ class Ready:
         self.seen = tuple(
             (w.getter(), w.dotted[0], w.user.lookup(w.dotted)) for w in f.program.watches)
 
+    def add(self, call: Callable[..., Any], instance: Instance, lead: bool) -> None:
+        """One more compiled call; `lead`: it takes the number of threads first."""
+        if lead:
+            self.led = (*self.led, (call, instance))
+        else:
+            self.calls = (*self.calls, (call, instance))
+
     def ordered(
         self, args: tuple[Value, ...], kwargs: Mapping[str, Value]
     ) -> tuple[Value, ...] | None:
