@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -224,7 +225,8 @@ def test_a_trap_is_an_error_with_the_line() -> None:
 
 
 def test_a_number_that_tells_a_length_costs_no_compilation(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LOMA_CACHE_DIR", str(tmp_path))
     made: list[object] = []
 
     def compiled(call: Any) -> bytes:
