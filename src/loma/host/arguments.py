@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from loma.host.refusals import ArgumentTypeError, ArgumentValueError
 from loma.host.values import Value
 from loma.ir.nodes import Argument, Direction
-from loma.ir.types import Scalar
+from loma.ir.types import F64, Scalar
 
 Given: TypeAlias = dict[str, Value]
 MOST_THREADS: Final = (1 << 31) - 1
@@ -70,43 +70,43 @@ def _count(n: int) -> str:
 # The real type of a call.
 
 
-def real_types(x: Value) -> set[Scalar]:
-    """The float types that a value's arrays and NumPy scalars have."""
+def decided(name: str, found: Mapping[str, set[Scalar]]) -> Scalar:
+    """The one float type of the arguments that decide about it; f64, if none does."""
+    chosen = {s for t in found.values() for s in t}
+    if len(chosen) > 1:
+        listed = ", ".join(
+            f"`{n}` has {' and '.join(sorted(f'float{8 * s.bytes}' for s in t))}"
+            for n, t in found.items() if t)
+        raise ArgumentTypeError(
+            f"`{name}`: the arguments mix float32 and float64: {listed}",
+            "convert them to one of the two")
+    return chosen.pop() if chosen else F64
+
+
+def real_types(x: Value, explicit: frozenset[str] = frozenset()) -> set[Scalar]:
+    """The float types that a value's arrays and NumPy scalars have; not of `explicit` members."""
     match x:
         case np.ndarray() | np.generic():
-            return _of_dtype(x.dtype)
+            return _of_dtype(x.dtype, explicit)
         case float() | int() | None:
             return set()
-        case Mapping():
-            return _union(x.values())
         case list() | tuple():
+            if explicit and (names := getattr(x, "_fields", None)) is not None:
+                return real_types(dict(zip(names, x)), explicit)
             if x and isinstance(x[0], float | int) and not isinstance(x[0], np.generic):
                 return set()
-            return _union(x)
+            return {s for item in x for s in real_types(item, explicit)}
         case _ if hasattr(x, "__array_interface__"):
-            return _of_dtype(np.asarray(x).dtype)
-        case _ if hasattr(x, "__dict__"):
-            return _union(vars(x).values())
+            return _of_dtype(np.asarray(x).dtype, explicit)
         case _:
-            return set()
+            members = x if isinstance(x, Mapping) else getattr(x, "__dict__", {})
+            return {s for n, inner in members.items() if n not in explicit
+                    for s in real_types(inner, explicit)}
 
 
-def _union(items: Iterable[Value]) -> set[Scalar]:
-    found: set[Scalar] = set()
-    for item in items:
-        found |= real_types(item)
-    return found
-
-
-def _of_dtype(dtype: np.dtype[Any]) -> set[Scalar]:
+def _of_dtype(dtype: np.dtype[Any], explicit: frozenset[str]) -> set[Scalar]:
     if dtype.names is not None and dtype.fields is not None:
-        return _union_dtypes([f[0] for f in dtype.fields.values()])
+        return {s for n, f in dtype.fields.items() if n not in explicit
+                for s in _of_dtype(f[0], explicit)}
     found = FLOATS.get(dtype.base)
     return set() if found is None else {found}
-
-
-def _union_dtypes(items: list[np.dtype[Any]]) -> set[Scalar]:
-    found: set[Scalar] = set()
-    for item in items:
-        found |= _of_dtype(item)
-    return found

@@ -53,6 +53,14 @@ class Description:
             Scalar(float_type))
 
 
+def explicit_members(wide: Description, narrow: Description) -> frozenset[str]:
+    """The names of members of structs that have the same type in calls of either real type."""
+    pairs = [(a[0], wide.scalars(a[1]) == narrow.scalars(b[1]))
+             for name, s in wide.structs.items() if name in narrow.structs
+             for a, b in zip(s.members, narrow.structs[name].members)]
+    return frozenset(n for n, same in pairs if same) - {n for n, same in pairs if not same}
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """Machine code of a function; `writes` are the In arguments whose memory it may write."""

@@ -16,11 +16,12 @@ from loma.backends.llvm import python_call
 from loma.backends.llvm.flat_shape import Counts, Dim
 from loma.backends.llvm.loaded import record_key
 from loma.backends.llvm.python_shape import Shape, Slot
+from loma.host.arguments import Given
 from loma.host.call import Instance
 from loma.host.entries import entry
 from loma.host.interop.buffers import LEAD, Lengths
 from loma.ir.nodes import Argument, Direction
-from loma.ir.types import ArrayType, Scalar, Type
+from loma.ir.types import ArrayType, Scalar, StructType, Type, has_pointer
 
 FASTCALL: Final = 0x80
 
@@ -62,7 +63,8 @@ def shape_of(f: Instance, lead: bool = False) -> Shape | None:
     if signature.result is not None and not isinstance(signature.result, Scalar):
         return None
     lengths = Lengths(f, LEAD if lead else None, {})
-    slots = [_slot(f, i, lengths) for i in range(len(signature.arguments))]
+    known = {i: k + 1 for k, (i, _) in enumerate(records(f))}
+    slots = [_slot(f, i, lengths, known.get(i, 0)) for i in range(len(signature.arguments))]
     if any(s is None for s in slots):
         return None
     found = tuple(s for s in slots if s is not None)
@@ -79,8 +81,16 @@ def shape_of(f: Instance, lead: bool = False) -> Shape | None:
     return Shape(found, signature.result, f.traps, threads, lead, limited, makes)
 
 
-def _slot(f: Instance, i: int, lengths: Lengths) -> Slot | None:
-    """One argument, if it is a number or an array of numbers."""
+def records(f: Instance) -> list[tuple[int, Type]]:
+    """The arguments that are arrays of structs without pointers, and these structs."""
+    found = ((i, base(a.type)) for i, a in enumerate(f.description.signature.arguments)
+             if isinstance(a.type, ArrayType))
+    structs = f.description.structs
+    return [(i, t) for i, t in found if isinstance(t, StructType) and not has_pointer(t, structs)]
+
+
+def _slot(f: Instance, i: int, lengths: Lengths, record: int) -> Slot | None:
+    """One argument, if it is a number, or an array of numbers or of records."""
     a = f.description.signature.arguments[i]
     if a.hidden:
         size = lengths.of(("", a.name), False)
@@ -90,22 +100,23 @@ def _slot(f: Instance, i: int, lengths: Lengths) -> Slot | None:
         return None if a.direction is Direction.INOUT else Slot(
             a.type, a.direction, tells=lengths.told(a))
     dims = _dims(a, lengths)
-    if dims is None:
+    if dims is None or not (record or isinstance(base(a.type), Scalar)):
         return None
     written = a.direction is not Direction.IN or i in f.code.writes
     element = base(a.type)
-    assert isinstance(element, Scalar)
+    size = f.convert.dtype(element).itemsize if record else 0
+    kind = element if isinstance(element, Scalar) else Scalar.I32
     free = a.direction is Direction.OUT and _unsized(a) and a.name not in f.description.facts.like
     facts = f.description.facts
     indexed = free and a.name in facts.threads if lengths.threads is None else a.name in facts.each
-    return Slot(element, a.direction, dims, written, free=free,
-                least=lengths.count() if indexed else None)
+    return Slot(kind, a.direction, dims, written, free=free,
+                least=lengths.count() if indexed else None, record=record, size=size)
 
 
 def _dims(a: Argument, lengths: Lengths) -> Counts | None:
-    """The lengths of an array of numbers; None for other arguments."""
+    """The lengths of an array; None for other arguments."""
     t = a.type
-    if not isinstance(t, ArrayType) or not isinstance(base(t), Scalar):
+    if not isinstance(t, ArrayType):
         return None
     outer: Counts = tuple([n if isinstance(n, int) else lengths.of(("", n), False)
                            for n in a.shape])
@@ -137,13 +148,22 @@ def sizes_of(t: Type) -> list[int | None]:
     return found
 
 
-def compiled(f: Instance, lead: bool = False) -> Fast | None:
-    """The compiled call of a function, if its arguments allow one."""
+def compiled(f: Instance, values: Given, lead: bool = False) -> Fast | None:
+    """The compiled call of a function, if its arguments allow one; `values`: those of a call.
+
+    Arrays of structs are known by the object that describes their elements: ours, or the user's.
+    """
     shape = shape_of(f, lead)
     if shape is None:
         return None
     address, keep = entry("call", shape, python_call.compile_call, python_call.NAME)
-    return made(f, address, table_of(f.code.loaded.address(f.code.name)), keep)
+    dtypes: list[np.dtype[Any]] = []
+    for i, t in records(f):
+        own = f.convert.dtype(t)
+        x = values.get(f.description.signature.arguments[i].name)
+        dtypes += [own, x.dtype if isinstance(x, np.ndarray) and x.dtype == own else own]
+    table = table_of(f.code.loaded.address(f.code.name), *map(id, dtypes))
+    return made(f, address, table, (keep, dtypes))
 
 
 def made(f: Instance, address: int, table: bytes, keep: object) -> Fast:

@@ -9,7 +9,7 @@ from typing import Any, Final, overload
 
 from loma.backends.base import Options
 from loma.host import generic
-from loma.host.arguments import given, real_types, thread_number
+from loma.host.arguments import Given, decided, given, real_types, thread_number
 from loma.host.call import Instance, one_dimensional
 from loma.host.definitions import (
     LOCK,
@@ -21,7 +21,7 @@ from loma.host.definitions import (
     definition_of,
     derivative,
 )
-from loma.host.description import Description
+from loma.host.description import Description, explicit_members
 from loma.host.device_target import on_device
 from loma.host.fast import MISS, TRAPPED, compiled
 from loma.host.interop import door, opaque
@@ -219,15 +219,15 @@ class Function:
         lead = threads is not None
         instance.calls[lead] += 1
         if instance.calls[lead] == WARM:
-            self._quicken(instance, lead)
+            self._quicken(instance, values, lead)
         return out
 
-    def _quicken(self, instance: Instance, lead: bool) -> None:
+    def _quicken(self, instance: Instance, values: Given, lead: bool) -> None:
         """Lets calls of a kind that comes often run without Python in between."""
         if not self.quickens(instance):
             return
         with LOCK:
-            made = compiled(instance, lead)
+            made = compiled(instance, values, lead)
             if made is not None:
                 instance.keep.append(made)
                 self.quicken(made.call, instance, lead)
@@ -311,20 +311,11 @@ class Function:
         fixed = self.program.fixed_type
         if fixed is not None:
             return fixed
-        types = {n: real_types(x) for n, x in values.items()}
-        if not any(F32 in t for t in types.values()):
+        if not any(F32 in real_types(x) for x in values.values()):
             return F64
-        free = self.free()
-        decided = {n: types[n] for n in free if n in types and types[n]}
-        chosen = {s for t in decided.values() for s in t}
-        if len(chosen) > 1:
-            listed = ", ".join(
-                f"`{n}` has {' and '.join(sorted(f'float{8 * s.bytes}' for s in t))}"
-                for n, t in decided.items())
-            raise ArgumentTypeError(
-                f"`{self.name}`: the arguments mix float32 and float64: {listed}",
-                "convert them to one of the two")
-        return chosen.pop() if chosen else F64
+        explicit = explicit_members(self.describe(F64), self.describe(F32))
+        found = {n: real_types(values[n], explicit) for n in self.free() if n in values}
+        return decided(self.name, found)
 
     def describe(self, float_type: Scalar) -> Description:
         """What a caller must know, for a real type."""

@@ -8,10 +8,14 @@ from itertools import count
 from typing import Any, TypeAlias
 
 from loma.backends.llvm.array_shape import ArrayCall, Item, Result, Seed
+from loma.host.facts import pairs
+from loma.host.fast import MISS, TRAPPED, compiled
+from loma.host.function import rev_diff
 from loma.host.interop.op import OTHER, PRIMAL, Op, Source
-from loma.host.routes import Key, Plan, Planned, Unfit, prepare
+from loma.host.routes import Key, Plan, Planned, Route, Unfit, prepare
 from loma.host.sweeps import Point
 from loma.host.values import Value, made_by, named_tuple
+from loma.ir.nodes import Direction
 
 Maker: TypeAlias = Callable[..., Any]
 
@@ -42,7 +46,35 @@ def gradient(point: Point, key: Key, number: str, names: Sequence[str], make: Ma
         return _planned(plan, back, plan.primals(places, back), plan.gradients(names),
                         _finish(make, names), seeds)
 
-    _prepare(point, key, planned)
+    prepare(point.f, key, point.float_type, point.threads is not None, planned,
+            partial(_by_reverse, point, names, make))
+
+
+def _by_reverse(point: Point, names: Sequence[str], make: Maker | None) -> Route | None:
+    """The gradient of what a function returns, by a compiled call of the reverse derivative: for
+    arrays of structs.
+    """
+    s = point.signature
+    if s.simd or s.result is None or any(a.direction is not Direction.IN for a in s.arguments):
+        return None
+    instance = rev_diff(point.f).instance(point.float_type)
+    fast = compiled(instance, dict(point.values))
+    if fast is None:
+        return None
+    instance.keep.append(fast)
+    given = [a.name for a in instance.description.signature.arguments
+             if a.direction is Direction.OUT]
+    adjoint = pairs(s)
+    places = [given.index(adjoint[n]) for n in names]
+
+    def call(*args: Value) -> Value:
+        out = fast.call(*args, 1.0)
+        if out is MISS or out is TRAPPED or len(given) == 1:
+            return out
+        found = tuple([out[k] for k in places])
+        return found[0] if len(found) == 1 else found
+
+    return Route(call, instance, _finish(make, names))
 
 
 def pullback(point: Point, key: Key, names: Sequence[str], make: Maker) -> None:

@@ -81,9 +81,12 @@ def quickly(
 
 def prepare(
     f: Function, key: Key, float_type: Scalar, lead: bool,
-    make: Callable[[Plan], Planned],
+    make: Callable[[Plan], Planned], otherwise: Callable[[], Route | None] = lambda: None,
 ) -> None:
-    """Counts a call, and compiles a route for calls that come often, if there can be one."""
+    """Counts a call, and compiles a route for calls that come often, if there can be one.
+
+    `otherwise` is asked for a route where the arguments are no plain buffers.
+    """
     ready, kind = f.ready, (*key, float_type)
     ready.counts[kind] = ready.counts.get(kind, 0) + 1
     if ready.counts[kind] != WARM or not f.quickens(f.instance(float_type)):
@@ -92,11 +95,14 @@ def prepare(
         try:
             plan = Plan(f, float_type, lead)
             op, shape, finish = make(plan)
+            route = Route(_compiled(op, shape, plan.objects), op.instance, finish)
         except (Unfit, ArgumentError):
-            return
+            other = otherwise()
+            if other is None:
+                return
+            route = other
         ready.watch(f)
-        call = _compiled(op, shape, plan.objects)
-        ready.routes[key] = (*ready.routes.get(key, ()), Route(call, op.instance, finish))
+        ready.routes[key] = (*ready.routes.get(key, ()), route)
 
 
 def _compiled(op: Op, shape: ArrayCall, objects: Sequence[object]) -> Callable[..., Any]:

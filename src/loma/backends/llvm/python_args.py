@@ -82,24 +82,40 @@ class Reader(Ends):
 
     # Arguments.
 
-    def array(self, type: Scalar, dims: Counts, x: str, written: bool = False) -> str:
+    def array(self, type: Scalar, dims: Counts, x: str, written: bool = False,
+              record: int = 0) -> str:
         """Where the elements of an array are; its lengths agree."""
         kind = self.load("ptr", x, TYPE)
         self.need(self.value(f"icmp eq ptr {kind}, {self.table('ndarray')}"))
         descr = self.load("ptr", x, DESCR)
         wanted = WRITABLE if written else READABLE
         masked = self.value(f"and i32 {self.load('i32', x, FLAGS)}, {wanted}")
-        number = self.load("i32", descr, NUMBER)
-        good = self.value(f"icmp eq i32 {number}, {self.numbers[type]}")
+        good = self._records(descr, record) if record else self._elements(descr, type)
         for other in (f"icmp eq i32 {masked}, {wanted}",
-                      f"icmp eq i32 {self.load('i32', x, RANK)}, {len(dims)}",
-                      f"icmp eq i8 {self.load('i8', descr, ORDER)}, {ord('=')}"):
+                      f"icmp eq i32 {self.load('i32', x, RANK)}, {len(dims)}"):
             good = self.value(f"and i1 {good}, {self.value(other)}")
         self.need(good)
         shape = self.load("ptr", x, SHAPE)
         for k, d in enumerate(dims):
             self.agree(d, self.load("i64", shape, 8 * k))
         return self.load("ptr", x, DATA)
+
+    def _elements(self, descr: str, type: Scalar) -> str:
+        """Whether a description is that of numbers of a type."""
+        number = self.load("i32", descr, NUMBER)
+        same = self.value(f"icmp eq i32 {number}, {self.numbers[type]}")
+        native = self.value(f"icmp eq i8 {self.load('i8', descr, ORDER)}, {ord('=')}")
+        return self.value(f"and i1 {same}, {native}")
+
+    def _records(self, descr: str, record: int) -> str:
+        """Whether a description is one of the two objects that stand for a record type."""
+        one, other = (self.value(f"icmp eq ptr {descr}, {self._record(record, k)}")
+                      for k in (-2, -1))
+        return self.value(f"or i1 {one}, {other}")
+
+    def _record(self, record: int, k: int) -> str:
+        """One of the two objects that stand for a record type; -2: the one of new arrays."""
+        return self.load("ptr", "%self", HEAD + 8 * (len(TABLE) + 2 * record + k))
 
     def number(self, type: Scalar, x: str) -> str:
         """A number, as loma holds it in a register; of an int, the whole 64 bits."""
@@ -179,14 +195,19 @@ class Reader(Ends):
         """NumPy's description of an element type."""
         return self.value(f"call ptr {self.table('descr')}(i32 {self.numbers[type]})")
 
-    def new(self, type: Scalar, dims: Counts, otherwise: str, how: str = "zeros") -> str:
+    def new(self, type: Scalar, dims: Counts, otherwise: str, how: str = "zeros",
+            record: int = 0) -> str:
         """A new array, zeroed unless it is made "empty"."""
         cells = self.local(f"[{max(len(dims), 1)} x i64]")
         for k, d in enumerate(dims):
             self.store("i64", self.length(d), cells, 8 * k)
+        if record:
+            descr = self._record(record, -2)
+            self.line(f"call void @Py_IncRef(ptr {descr})")
+        else:
+            descr = self.descr(type)
         made = self.value(
-            f"call ptr {self.table(how)}(i32 {len(dims)}, ptr {cells}, "
-            f"ptr {self.descr(type)}, i32 0)")
+            f"call ptr {self.table(how)}(i32 {len(dims)}, ptr {cells}, ptr {descr}, i32 0)")
         self.need(self.value(f"icmp ne ptr {made}, null"), otherwise)
         return made
 

@@ -106,7 +106,7 @@ class _Call(Reader):
     def _argument(self, i: int, slot: Slot, x: str) -> None:
         if slot.dims is not None:
             dims = (Dim(-1 - i), *slot.dims[1:]) if slot.free else slot.dims
-            self.passed[i] = self.array(slot.type, dims, x, slot.written)
+            self.passed[i] = self.array(slot.type, dims, x, slot.written, slot.record)
         elif slot.direction is not Direction.IN:
             self.need("false")  # numbers by reference are rare
             self.passed[i] = "null"
@@ -137,7 +137,8 @@ class _Call(Reader):
         return product
 
     def _span(self, i: int) -> tuple[str, str]:
-        bytes_ = self._count(i, self.shape.slots[i].type.bytes)
+        slot = self.shape.slots[i]
+        bytes_ = self._count(i, slot.size if slot.record else slot.type.bytes)
         return self.passed[i], self.at(self.passed[i], bytes_)
 
     def _apart(self) -> None:
@@ -175,7 +176,7 @@ class _Call(Reader):
             for d in slot.dims:
                 if isinstance(d, Dim):
                     self.need(self.value(f"icmp sge i64 {self.length(d)}, 0"))
-            self.made[i] = self.new(slot.type, slot.dims, "failed")
+            self.made[i] = self.new(slot.type, slot.dims, "failed", record=slot.record)
             self.passed[i] = self.load("ptr", self.made[i], 16)
 
     def _run(self) -> str:

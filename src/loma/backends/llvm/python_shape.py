@@ -15,6 +15,8 @@ class Slot:
 
     `tells`: the length that an int is. A `hidden` int is never passed: it is that length. `free`:
     an array that is passed has a length of its own in front. `least`: that length at least.
+    `record`: which of the record types the elements have, counted from 1; `type` says nothing then,
+    and `size` is that of an element.
     """
 
     type: Scalar
@@ -25,6 +27,8 @@ class Slot:
     tells: Dim | None = None
     free: bool = False
     least: Count | None = None
+    record: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

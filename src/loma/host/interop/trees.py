@@ -16,6 +16,7 @@ from loma.backends.llvm.flat_shape import Dim
 from loma.host.arguments import Given
 from loma.host.arrays import SCALARS, Converter
 from loma.host.call import result_name
+from loma.host.description import explicit_members
 from loma.host.function import Function
 from loma.host.interop.buffers import Buffer, owner
 from loma.host.interop.op import Op, op_of
@@ -192,7 +193,9 @@ def real_type(kit: Kit, f: Function, taken: Sequence[Taken]) -> Scalar:
     if found and F32 not in found.values():
         return F64
     free = f.free()
-    chosen = {p: s for p, s in found.items() if p.split(".")[0] in free}
+    explicit = explicit_members(f.describe(F64), f.describe(F32))
+    chosen = {p: s for p, s in found.items()
+              if p.split(".")[0] in free and not explicit.intersection(p.split(".")[1:])}
     if len(set(chosen.values())) > 1:
         listed = ", ".join(f"`{p}` has float{8 * s.bytes}" for p, s in chosen.items())
         raise ArgumentTypeError(
