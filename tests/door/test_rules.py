@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 
 import loma
-from loma import Array, Diff, In, Out, exp, log, make__dfloat, thread_id
+from loma import Array, Diff, In, Out, exp, f32, f64, log, make__dfloat, thread_id
 
 
 @loma.function
@@ -96,3 +96,26 @@ def test_what_cannot_be_a_rule() -> None:
     member: Any = loma.load("def q(x : In[float]) -> float:\n    return x\n").q
     with pytest.raises(loma.ArgumentTypeError, match="write `@custom_rev` in the text"):
         loma.custom_rev(member)(softplus_rev)
+
+
+R = TypeVar("R", f32, f64)
+
+
+@loma.function
+def clipped(x: In[R]) -> R:
+    return min(max(x, 0.0), 1.0)
+
+
+@loma.custom_rev(clipped)
+def clipped_rev(x: In[R], dx: Out[R], dy: In[R]):
+    dx += dy
+
+
+@loma.function
+def both(x: In[f32], y: In[f64]) -> f64:
+    return clipped(x) + 2.0 * clipped(y)
+
+
+def test_a_rule_of_a_generic_function() -> None:
+    assert tuple(loma.grad(both)(3.0, 4.0)) == (1.0, 2.0)
+    assert loma.grad(clipped, wrt="x")(np.float32(4.0)) == 1.0

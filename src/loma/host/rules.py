@@ -37,8 +37,7 @@ def _rule(f: Function, mode: Mode, fn: Callable[..., Any]) -> Function:
         raise ArgumentTypeError(
             f"`{word}` is for what `@loma.function` or `@loma.kernel` made",
             f"in a program of its own, write `@{word}` in the text")
-    if f.program.template is not None:
-        raise ArgumentTypeError(f"`{f.name}` is generic, and can have no rules")
+    generic = f.program.template is not None
     rule = Decorated(fn, f.is_kernel, (mode, primal))  # type: ignore[arg-type]
     made = Function(rule)
     made.debug = f.debug
@@ -46,7 +45,8 @@ def _rule(f: Function, mode: Mode, fn: Callable[..., Any]) -> Function:
     with LOCK:
         _set(primal, mode, rule)
         try:
-            f.describe(f.program.fixed_type or F64)
+            if not generic:
+                f.describe(f.program.fixed_type or F64)
         except UserError:
             _set(primal, mode, before)
             raise
