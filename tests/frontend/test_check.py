@@ -434,3 +434,25 @@ def test_thousands_of_misspellings_take_no_time() -> None:
         load("def f():\n" + "".join(lines))
     assert len(caught.value.diagnostics) == 3_000
     assert time.process_time() - start < 8
+
+
+def remarks(text: str) -> list[tuple[int, str]]:
+    """The lines of a program that get warnings, and what they say."""
+    return [(d.span.line, d.label) for d in load(text).remarks]
+
+
+def test_divisions_that_lose_a_fraction_are_remarked() -> None:
+    """Of two literals, or of integers where a float is wanted; not where an integer is meant."""
+    found = remarks("""
+HALF = 5
+def f(x : In[float], n : In[int], a : In[Array[float]]) -> float:
+    y : float = n / 2
+    k = n / 2
+    z = x * (1 / 2) + x ** (4 / 2)
+    z += a[n / 2] + sqrt(n / 3) + HALF / 2
+    z += n // 2 + int(n / 2) + n / 2.0
+    return x + y + z + k
+""")
+    lost = "a division of integers, it becomes a `float` afterwards"
+    zero, two = (f"a division of integers, it gives {k}" for k in (0, 2))
+    assert sorted(found) == sorted([(4, lost), (6, zero), (7, two), (7, lost)])

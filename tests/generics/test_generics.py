@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from ad.constructs_functions import FUNCTIONS
 from loma import driver
 from loma.diagnostics import UserError
 from loma.frontend import load
+from loma.frontend.check.unused import unused
 from loma.frontend.oracle.program import Cell, Oracle
 from loma.host.course import compile
 from loma.ir.interp import Interpreter
@@ -352,3 +354,13 @@ e = fwd_diff(writes)
     out = dual(0, 0)
     lib.e(dual(2.0, 3.0), out)
     assert lib.d(dual(2.0, 1.0)).dval == 5.0 and (out.val, out.dval) == (2.0, 3.0)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_unused_functions_are_checked_without_types(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is right in an instance is right without one: even if all count as unused."""
+    program = importlib.import_module("loma.frontend.check.program")
+    monkeypatch.setattr(program, "unused", lambda f, s, _known: unused(f, s, set()))
+    assert load(HEAD + CASES[name]).functions

@@ -40,6 +40,7 @@ def check(
             complain(explained(e))
         else:
             screen().print(Text.assemble(mark(True), "  ", (file, "bold"), f": {summary(checked)}"))
+            shown(checked.remarks, checked)
             remarks(checked)
             warned(checked, {d.primal for d in checked.derivatives if d.exported})
     if failed:
@@ -73,9 +74,14 @@ def remarks(checked: typed.Module) -> None:
 def warned(checked: typed.Module, functions: Iterable[str]) -> None:
     """Prints the derivatives of functions that are zero everywhere."""
     for function in sorted(functions):
-        for d in driver.zero_gradients(checked, function).values():
-            text = checked.files.texts.get(d.span.file, checked.source)
-            screen().print(coloured(render(d, text)), soft_wrap=True)
+        shown(driver.zero_gradients(checked, function).values(), checked)
+
+
+def shown(found: Iterable[Diagnostic], checked: typed.Module) -> None:
+    """Prints warnings about a program."""
+    for d in found:
+        text = checked.files.texts.get(d.span.file, checked.source)
+        screen().print(coloured(render(d, text)), soft_wrap=True)
 
 
 def summary(checked: typed.Module) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from loma.diagnostics import NOWHERE, Files, Span
+from loma.diagnostics import NOWHERE, Diagnostic, Files, Span
 from loma.ir.derived import Mode
 from loma.ir.nodes import Signature
 from loma.ir.prims.record import Prim
@@ -387,8 +387,7 @@ class Derivative:
 class Module:
     """A checked file. `structs` holds Diff structs too, once any derivative is requested;
     `make__dfloat`-style constructors appear as ordinary functions in `functions`. `rules` are
-    derivatives that the program has written itself, each by the name of its function.
-    """
+    derivatives that the program has written itself. `remarks` are warnings about it."""
 
     structs: Mapping[str, StructDef]
     functions: Mapping[str, Function]
@@ -398,3 +397,4 @@ class Module:
     source: str = ""
     files: Files = field(default=Files(), repr=False)
     rules: tuple[Derivative, ...] = ()
+    remarks: tuple[Diagnostic, ...] = field(default=(), repr=False)

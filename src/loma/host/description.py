@@ -23,6 +23,7 @@ class Description:
     structs: Structs
     facts: Facts
     float_type: Scalar
+    remarks: tuple[str, ...] = ()
 
     def scalars(self, t: Type) -> list[Scalar]:
         """The scalars that a type consists of, in order."""
@@ -39,18 +40,18 @@ class Description:
     def to_bytes(self) -> bytes:
         """The description as bytes."""
         interface = Interface(self.structs, {"f": self.signature}).to_bytes()
-        head = json.dumps([self.facts.to_json(), self.float_type.value]).encode()
+        head = json.dumps([self.facts.to_json(), self.float_type.value, self.remarks]).encode()
         return len(head).to_bytes(LENGTH, "little") + head + interface
 
     @staticmethod
     def from_bytes(data: bytes) -> Description:
         """The inverse of `to_bytes`."""
         stop = LENGTH + int.from_bytes(data[:LENGTH], "little")
-        known, float_type = json.loads(data[LENGTH:stop])
+        known, float_type, remarks = json.loads(data[LENGTH:stop])
         interface = Interface.from_bytes(data[stop:])
         return Description(
             interface.signatures["f"], interface.structs, Facts.from_json(known),
-            Scalar(float_type))
+            Scalar(float_type), tuple(remarks))
 
 
 def explicit_members(wide: Description, narrow: Description) -> frozenset[str]:

@@ -29,7 +29,7 @@ from loma.host.mapped import mapped, spread
 from loma.host.modules import named_structs
 from loma.host.program import Program
 from loma.host.ready import Ready
-from loma.host.refusals import ArgumentTypeError
+from loma.host.refusals import ArgumentTypeError, remark
 from loma.host.values import Value
 from loma.host.zeros import warn_of_derivative
 from loma.ir.derived import Mode
@@ -324,6 +324,7 @@ class Function:
         if found is None:
             with LOCK:
                 found = self._descriptions[float_type] = program.describe(float_type)
+            remark(found.remarks)
         return found
 
     def instance(self, float_type: Scalar) -> Instance:

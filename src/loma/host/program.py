@@ -6,6 +6,7 @@ of the texts: a warm start neither checks nor compiles.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ from loma.host.gathering import Parts, gather
 from loma.host.imports import flat
 from loma.host.lengths import Argument, left_untold, with_lengths
 from loma.host.modules import pruned, writes
+from loma.host.refusals import in_words, remark
 from loma.host.requests import signature_of, sliced, vectorised
 from loma.ir.derived import Mode
 from loma.ir.nodes import Module
@@ -313,9 +315,18 @@ class Program(Parts):
         sizes = {self.names[d]: d.written.sizes for d in self.names if isinstance(d, Decorated)}
         made = Description(
             signature_of(program, self.name), program.structs,
-            facts(program, self.name, sizes), float_type)
+            facts(program, self.name, sizes), float_type, self._remarks(program))
         store.put(name, made.to_bytes())
         return made
+
+    def _remarks(self, program: typed.Module) -> tuple[str, ...]:
+        """The warnings about the root itself; those about what it calls are told there."""
+        root = program.functions.get(self.name)
+        if root is None:
+            return ()
+        s = root.span
+        return tuple([in_words(d) for d in program.remarks if d.span.file == s.file
+                      and s.line <= d.span.line <= s.end_line])
 
     def build(self, float_type: Scalar, options: Options) -> Code:
         """The machine code."""
@@ -344,9 +355,12 @@ class Program(Parts):
 
 def check(text: Text) -> None:
     """Raises a UserError when a loma text is wrong; one that was found right is remembered."""
-    store, name = Cache(), key("text", text.text, text.file, text.float_type.value,
+    store, name = Cache(), key("remarks", text.text, text.file, text.float_type.value,
                                *flat(text.files.read), compiler_version())
-    if store.get(name) is None:
-        load_parts(text.parts, text.text, text.file, text.float_type, text.module.internal,
-                   text.files)
-        store.put(name, b"right")
+    entry = store.get(name)
+    if entry is None:
+        found = load_parts(text.parts, text.text, text.file, text.float_type,
+                           text.module.internal, text.files)
+        entry = json.dumps([in_words(d) for d in found.remarks]).encode()
+        store.put(name, entry)
+    remark(json.loads(entry))

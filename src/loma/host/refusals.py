@@ -6,6 +6,7 @@ import itertools
 import linecache
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -65,6 +66,17 @@ def depth() -> int:
 def _is_between(frame: FrameType) -> bool:
     module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
     return frame.f_code.co_filename.startswith(HOME) or module in LIBRARIES
+
+
+def in_words(d: Diagnostic) -> str:
+    """A warning about a program as one line."""
+    return f"{d.message}: {d.label} ({d.span.file}:{d.span.line}); {d.help}"
+
+
+def remark(found: Iterable[str]) -> None:
+    """Warns about a program, where the user's code defines or loads it."""
+    for text in found:
+        warnings.warn(text, LomaWarning, stacklevel=depth())
 
 
 def announce_copy(function: str, argument: str, what: str = "") -> None:

@@ -15,7 +15,7 @@ from loma import driver
 from loma.backends.cache import Cache, key
 from loma.host.definitions import Definition, Derived
 from loma.host.program import Program
-from loma.host.refusals import HOME, LomaWarning, depth
+from loma.host.refusals import HOME, LomaWarning, depth, in_words
 from loma.host.requests import sliced
 from loma.host.values import Value
 from loma.ir.derived import Mode
@@ -68,7 +68,7 @@ def zeros(program: Program, float_type: Scalar) -> dict[str, str]:
             return found
     checked = sliced(program.checked(float_type), program.name)
     made = {
-        n: f"{d.message}: {d.label} ({d.span.file}:{d.span.line}); {d.help}"
+        n: in_words(d)
         for n, d in driver.zero_gradients(checked, program.name).items()
     }
     store.put(name, json.dumps(made).encode())

@@ -50,6 +50,10 @@ class ClosureChecker(FunctionValues):
     def inner_function(self, s: surface.InnerFunction) -> None:
         """A function inside the function: it becomes one beside it."""
         f = s.function
+        if self.without_types:
+            self.inside(f.body, {a.name: a for a in f.args})
+            self.scope.declare(f.name, Entry(None, s))
+            return
         entry = self.scope.find(f.name)
         if entry is not None and entry.symbol is not None:
             self.declare_function(s, FunctionValue(f.name))
@@ -61,6 +65,10 @@ class ClosureChecker(FunctionValues):
         lifted = replace(f, name=made, args=(*f.args, *extra))
         self._lift(lifted, {**env, f.name: own}, extra)
         self.declare_function(s, FunctionValue(made, names, len(f.args)))
+
+    def inside(self, body: tuple[surface.Stmt, ...], names: Mapping[str, surface.Node]) -> None:
+        """Checks a function inside of one without an instance: what its names are is not known."""
+        raise NotImplementedError
 
     def declare_function(self, s: surface.InnerFunction, value: FunctionValue) -> None:
         """Makes a function inside the function visible."""
@@ -146,6 +154,10 @@ class ClosureChecker(FunctionValues):
         self, e: surface.Lambda, formal: surface.CallableTypeExpr, argument: str
     ) -> FunctionValue | None:
         """The function that a `lambda` is, as one beside the function."""
+        if self.without_types:
+            given = surface.Return(e.body, span=e.span)
+            self.inside((given,), dict.fromkeys(e.params, e))
+            return None
         if len(e.params) != len(formal.args):
             found = f"lambda {', '.join(e.params)}: ..."
             self.report(codes.unlike(e.span, argument, self.callable_text(formal), found))

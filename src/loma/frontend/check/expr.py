@@ -47,6 +47,7 @@ class ExpressionChecker(Ordered):
         self.simd = simd
         self.read: set[typed.Symbol] = set()
         self.missing: set[str] = set()
+        self.quotients: set[typed.Expr] = set()
         self.called: set[str] = set()
         self.kept_values: dict[int, typed.Expr | None] = {}
         self.tables: dict[object, typed.Symbol] = {}
@@ -150,6 +151,8 @@ class ExpressionChecker(Ordered):
     def settled(self, e: typed.Expr, to: Scalar) -> typed.Expr | None:
         """The scalar expression in type `to`; a literal that does not fit is reported."""
         done = coerce(e, to)
+        if to.is_float and e in self.quotients:
+            self.context.remarks[e.span] = codes.whole_quotient(e.span, None)
         if done is None:
             self.report(codes.out_of_range(e.span, self.types.text(to)))
         return done
@@ -174,6 +177,8 @@ class ExpressionChecker(Ordered):
     def variable(self, e: surface.Name, use: surface.Node) -> typed.Expr | None:
         """A variable; `use` is the node that an error about it carries."""
         entry = self.scope.find(e.name)
+        if entry is None and e.name in self.types.generics.untyped:
+            return None
         if entry is None:
             self.report(name_codes.undeclared(
                 use, e.span, e.name, self.context.guesses(self.scope.names()),
@@ -237,9 +242,9 @@ class ExpressionChecker(Ordered):
         meet = I32 if meet is BOOL else meet
         if e.operator in ("//", "%"):
             return self._floored(e, left, right, meet)
-        whole = e.operator == "/" and meet.is_int
-        prim = prims.IDIV if whole else ARITHMETIC[e.operator]
-        return self.apply(prim, (left, right), meet, e.span, meet)
+        if e.operator == "/" and meet.is_int:
+            return quotient(self, e, left, right, meet)
+        return self.apply(ARITHMETIC[e.operator], (left, right), meet, e.span, meet)
 
     def _floored(
         self, e: surface.Binary, left: typed.Expr, right: typed.Expr, meet: Scalar
@@ -267,18 +272,8 @@ class ExpressionChecker(Ordered):
             return None if x is None else Operators(meet, e.span).power(x, exponent)
         meet = common(left, right, self.context.float_type)
         if not meet.is_float:
-            return self._integer_power(left, right, I32 if meet is BOOL else meet, e.span)
+            return integer_power(self, left, right, I32 if meet is BOOL else meet, e.span)
         return self.apply(functions.POW, (left, right), meet, e.span, meet)
-
-    def _integer_power(
-        self, left: typed.Expr, right: typed.Expr, meet: Scalar, span: Span
-    ) -> typed.Expr | None:
-        x, n = self.settled(left, meet), self.settled(right, meet)
-        if x is None or n is None:
-            return None
-        function = self.context.maker("power", meet)
-        self.called.add(function)
-        return typed.Call(function, (x, n), meet, span=span)
 
     def _bits(self, e: surface.Binary, left: typed.Expr, right: typed.Expr) -> typed.Expr | None:
         meet = common(left, right, self.context.float_type)

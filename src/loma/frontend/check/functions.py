@@ -36,7 +36,9 @@ class Profile:
 
 
 class FunctionValues(MethodChecker):
-    """Knows which function an operand is."""
+    """Knows which function an operand is; `without_types`: in a function without an instance."""
+
+    without_types: bool = False
 
     @abstractmethod
     def lambda_value(
@@ -214,6 +216,14 @@ class FunctionValues(MethodChecker):
         arrow = "" if profile.result is None else f" -> {self.types.text(profile.result)}"
         self.report(codes.unlike(e.span, argument, self.callable_text(formal), shown + arrow))
 
+    def is_untyped(self, name: str) -> bool:
+        """Whether a name stands for something whose type is not known, without being wrong."""
+        entry = self.scope.find(name)
+        if entry is None:
+            return name in self.types.generics.untyped
+        return self.without_types and entry.symbol is None and entry.view is None and (
+            entry.function is None)
+
     # Derivatives.
 
     def derivative(self, e: surface.Call) -> FunctionValue | None:
@@ -266,6 +276,8 @@ class FunctionValues(MethodChecker):
         return None
 
     def _no_primal(self, e: surface.Call, of: surface.Expr) -> None:
+        if isinstance(of, surface.Name) and self.is_untyped(of.name):
+            return
         if isinstance(of, surface.Name) and self.scope.find(of.name) is None:
             known = self.context.guesses([*self.context.signatures])
             self.report(unknown_primal(of.span, of.name, known))

@@ -30,6 +30,9 @@ class GenericCalls(ClosureChecker):
     def rebound(self, e: surface.Call) -> surface.Call | None:
         """The call of what a name stands for here; None once it has been reported."""
         entry = self.scope.find(e.function)
+        if self.is_untyped(e.function):
+            self.operand_values(e)
+            return None
         if entry is None or entry.function is None:
             bound = self.types.generics.bound.get(e.function)
             return replace(e, function=bound.value) if isinstance(bound, Scalar) else e
@@ -260,6 +263,8 @@ class GenericCalls(ClosureChecker):
 
     def _no_function(self, e: surface.Expr, argument: str) -> None:
         """Reports an operand that is no function."""
+        if self.is_untyped(root_name(e)):
+            return
         if isinstance(e, surface.Name) and self.scope.find(e.name) is None:
             known = self.context.guesses([*self.context.signatures, *CALLABLE])
             self.report(codes.unknown_instance(e.span, e.name, known))

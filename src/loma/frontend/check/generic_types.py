@@ -28,7 +28,7 @@ class GenericStructs:
 
     `made`: instances by struct and types. `origins`: the same, the other way round. `bound`: what
     type parameters stand for in what is being checked. `waiting`: instances whose methods are not
-    known yet. `made_struct` is told of each instance.
+    known yet. `made_struct` is told of each instance. `untyped` are names that stand for no type.
     """
 
     declared: dict[str, surface.Struct]
@@ -37,6 +37,7 @@ class GenericStructs:
     bound: Bound = field(default_factory=dict)
     waiting: list[tuple[surface.Struct, Bound]] = field(default_factory=list)
     made_struct: Callable[[surface.Struct, Bound], object] = field(init=False)
+    untyped: frozenset[str] = frozenset()
     depth: int = 0
     settled: bool = False
     told: bool = False
@@ -51,8 +52,17 @@ class GenericStructs:
         yield
         self.bound = before
 
+    @contextmanager
+    def without(self, names: frozenset[str]) -> Iterator[None]:
+        """Lets names stand for no type, as if they had been reported."""
+        before, self.untyped = self.untyped, names
+        yield
+        self.untyped = before
+
     def resolve(self, e: surface.GenericTypeExpr, types: Types) -> Type | None:
         """The type that `Pair[f64]` means; None once it has been reported."""
+        if e.name in self.untyped:
+            return None
         if e.name not in self.declared:
             if e.name in types.declared:
                 types.findings.append(codes.type_arguments(e.span, e.name, 0, len(e.args)))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from loma.diagnostics import Span
-from loma.frontend import typed
-from loma.frontend.convert import coerce
+from loma.frontend import surface, typed
+from loma.frontend.codes import types as codes
+from loma.frontend.convert import Weak, coerce
 from loma.frontend.typed import Apply, Expr, Let, Literal, Name, Symbol
 from loma.ir.prims import FUNCTIONS, bits
 from loma.ir.prims import arithmetic as prims
 from loma.ir.prims import math as functions
 from loma.ir.prims.record import Prim
 from loma.ir.types import BOOL, F32, F64, Scalar
+
+if TYPE_CHECKING:
+    from loma.frontend.check.expr import ExpressionChecker
 
 MOST: Final = 64
 BITS: Final[dict[str, Prim]] = {
@@ -140,3 +144,28 @@ def counted(e: Expr) -> Expr:
             return typed.Convert(e, first.type, span=e.span)
         case _:
             return e
+
+
+def quotient(
+    c: ExpressionChecker, e: surface.Binary, left: typed.Expr, right: typed.Expr, meet: Scalar
+) -> typed.Expr | None:
+    """A division of integers; one of two literals that loses a fraction is remarked."""
+    done = c.apply(prims.IDIV, (left, right), meet, e.span, meet)
+    if not (isinstance(left, Weak) and isinstance(right, Weak)):
+        c.quotients |= {done} if done is not None else set()
+    elif right.value and left.value % right.value:
+        found = codes.whole_quotient(e.span, int(left.value / right.value))
+        c.context.remarks[e.span] = found
+    return done
+
+
+def integer_power(
+    c: ExpressionChecker, left: typed.Expr, right: typed.Expr, meet: Scalar, span: Span
+) -> typed.Expr | None:
+    """A power of integers, by a function."""
+    x, n = c.settled(left, meet), c.settled(right, meet)
+    if x is None or n is None:
+        return None
+    function = c.context.maker("power", meet)
+    c.called.add(function)
+    return typed.Call(function, (x, n), meet, span=span)

@@ -20,6 +20,7 @@ from loma.frontend.check.scope import MAKES_DUAL, Context
 from loma.frontend.check.sizes import hidden_sizes, shaped
 from loma.frontend.check.stmt import FunctionChecker
 from loma.frontend.check.types import Types, grows
+from loma.frontend.check.unused import check_unused, unused
 from loma.frontend.codes import derivatives as codes
 from loma.frontend.codes import flow as flow_codes
 from loma.frontend.codes import names as name_codes
@@ -56,6 +57,7 @@ class Checker:
         self, module: surface.Module, float_type: Scalar, findings: list[Finding]
     ) -> None:
         self.findings = findings
+        self.surface = module
         self.files = module.files
         self.named = self._unique(module)
         kept = list(self.named.values())
@@ -96,9 +98,7 @@ class Checker:
         """Checks everything."""
         self._sign_all()
         self.rules.check(list(self.functions.values()))
-        context = Context(self.types, self.signatures, self.findings, self._reverse(),
-                          methods=self.methods, launches=Launches(self.derivatives),
-                          instances=self.instances, request=self._requested)
+        context = self._context()
         functions: dict[str, typed.Function] = {}
         for job in self.instances.pending():
             f = job.function
@@ -108,6 +108,8 @@ class Checker:
             self.instances.wake(context.calls[f.name])
             if done is not None:
                 functions[f.name] = done
+        if not self.findings:
+            self.findings += self._unused()
         functions |= self._makers(context, functions)
         self.findings += misused(
             context.passed, functions, self.derivatives, self.signatures)
@@ -122,7 +124,26 @@ class Checker:
         rules = tuple([r for r in self.rules.found.values() if r.name in functions])
         return typed.Module(self._all_structs(levels), functions, requests,
                             self.types.float_type, source.file, source.text, self.files,
-                            rules)
+                            rules, tuple(context.remarks.values()))
+
+    def _unused(self) -> list[Finding]:
+        """What is wrong with generic functions that have no instances; asks a checker of its own,
+        so that nothing is left of that.
+        """
+        known = {job.template for job in self.instances.jobs}
+        known |= {name for name, _ in self.types.generics.made}
+        wanted = unused(self.generic.values(), self.structs, known)
+        if not wanted:
+            return []
+        other = Checker(self.surface, self.types.float_type, [])
+        other._sign_all()
+        return check_unused(wanted, other._context(), other._argument)
+
+    def _context(self) -> Context:
+        """What the checkers of single functions share."""
+        return Context(self.types, self.signatures, self.findings, self._reverse(),
+                       methods=self.methods, launches=Launches(self.derivatives),
+                       instances=self.instances, request=self._requested)
 
     def _reached(
         self,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from loma.diagnostics import Span
+from loma.diagnostics import Diagnostic, Span
 from loma.frontend import surface, typed
 from loma.frontend.check.types import Types
 from loma.frontend.errors import Finding
@@ -30,7 +30,8 @@ class Context:
     """A file's types and signatures (None: of a definition that was reported).
 
     `calls` collects what each function calls; `reverse` names functions whose outputs add up;
-    `written_out` are builtins that became functions; `request` makes a derivative known;
+    `remarks` are warnings; `written_out` are builtins that became functions; `request` makes a
+    derivative known;
     `makers` are functions that the program calls unwritten, each with its kind and what it makes;
     `passed` are operands that the rounds of parallel loops share.
     """
@@ -44,6 +45,7 @@ class Context:
     methods: Methods = field(default_factory=Methods)
     launches: Launches = field(default_factory=Launches)
     passed: list[Passed] = field(default_factory=list)
+    remarks: dict[Span, Diagnostic] = field(default_factory=dict)
     written_out: dict[tuple[str, str], str] = field(default_factory=dict)
     instances: Instances = field(kw_only=True)
     request: Callable[[Mode, str, frozenset[str], Span], str] = field(kw_only=True)

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check import stacks as check_stacks
 from loma.frontend.check.assign import Assignments
 from loma.frontend.check.scope import Entry
+from loma.frontend.check.sizes import shape_expressions, size_symbols
+from loma.frontend.codes import flow as flow_codes
 from loma.frontend.codes import names as name_codes
+from loma.frontend.flow import check_reachable, falls_through
+from loma.ir.nodes import Signature
+from loma.ir.types import Type
 
 
 class StackChecker(Assignments):
-    """Checks calls of methods, those of stacks among them."""
+    """Checks calls of methods, those of stacks among them.
+
+    `result`: what the function returns, if it `wants_value`; `headless`: that is not known.
+    `loops`: how many are around.
+    """
+
+    result: Type | None = None
+    wants_value: bool = False
+    headless: bool = False
+    loops: int = 0
 
     def declare(self, name: str, entry: Entry, span: Span) -> None:
         """Makes a name visible, unless it is already taken."""
@@ -22,6 +38,39 @@ class StackChecker(Assignments):
             self.missing.add(name)
             self.report(name_codes.duplicate_variable(
                 name, first.declaration, entry.declaration, span))
+
+    def untyped(self, f: surface.Function, signature: Signature) -> None:
+        """Checks a generic function without types; the signature has the arguments with a type."""
+        self.without_types = self.headless = True
+        self.wants_value = f.result is not None
+        sizes = {a.name: typed.Symbol(a.name, a.type, a.span) for a in signature.sizes}
+        sizes |= size_symbols(signature)
+        self.constant.update(sizes.values())
+        known = {a.name: typed.Symbol(a.name, a.type, a.span, a.growable,
+                                      shape_expressions(a.shape, sizes, a.span))
+                 for a in signature.written} | sizes
+        for arg in f.args:
+            entry = Entry(known.pop(arg.name, None), arg, size=arg.name in sizes)
+            self.declare(arg.name, entry, arg.span)
+        for name, symbol in known.items():
+            self.declare(name, Entry(symbol, f, size=True), symbol.span)
+        self.block(f.body)
+        check_reachable(f.body, self.context.findings)
+        if f.result is not None and falls_through(f.body):
+            self.report(flow_codes.missing_return(f.name_span, f.name, "value"))
+
+    def inside(self, body: tuple[surface.Stmt, ...], names: Mapping[str, surface.Node]) -> None:
+        """Checks a function inside of one without an instance: what its names are is not known."""
+        loops, self.loops = self.loops, 0
+        with self.scope.block():
+            for name, node in names.items():
+                self.scope.declare(name, Entry(None, node))
+            self.block(body)
+        self.loops = loops
+
+    def block(self, stmts: tuple[surface.Stmt, ...]) -> tuple[typed.Stmt, ...]:
+        """The statements of a block."""
+        raise NotImplementedError
 
     def named_derivative(self, s: surface.Assign, name: str) -> None:
         """name = fwd_diff(g): from here on the name is that function."""

@@ -145,6 +145,8 @@ class Types:
     def _named(self, name: str, span: Span) -> Type | None:
         if name in self.generics.bound:
             return self.generics.bound[name]
+        if name in self.generics.untyped:
+            return None
         if name in ("int", "float"):
             return I32 if name == "int" else self.float_type
         if name in self.declared:

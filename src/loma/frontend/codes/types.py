@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loma.diagnostics import Span
+from loma.diagnostics import Diagnostic, Span
 from loma.frontend import surface
 from loma.frontend.codes.base import a, did_you_mean, finding
 from loma.frontend.errors import (
@@ -372,3 +372,12 @@ def _convert(found: str, wanted: str) -> str:
     if wanted == "_dfloat":
         return "make one with `make__dfloat(val, dval)`"
     return f"give it a value of type `{wanted}`"
+
+
+def whole_quotient(span: Span, quotient: int | None) -> Diagnostic:
+    """The warning that a division of integers loses a fraction that was probably wanted."""
+    what = "becomes a `float` afterwards" if quotient is None else f"gives {quotient}"
+    return Diagnostic("W0301", "the fraction of this division is lost", span,
+                      f"a division of integers, it {what}",
+                      "make an operand a `float`, `1.0 / 2` or `float(n) / 2`; or write `//`, or "
+                      "`int(n / 2)`, to show that an integer is meant", severity="warning")
