@@ -10,6 +10,7 @@ from typing import Final
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
+from loma.frontend.check import operators as make
 from loma.frontend.check.operators import BITS, TRUTHS, Operators, chained, counted
 from loma.frontend.check.order import Ordered
 from loma.frontend.check.places import field_span
@@ -243,7 +244,7 @@ class ExpressionChecker(Ordered):
         if e.operator in ("//", "%"):
             return self._floored(e, left, right, meet)
         if e.operator == "/" and meet.is_int:
-            return quotient(self, e, left, right, meet)
+            return make.quotient(self, e, left, right, meet)
         return self.apply(ARITHMETIC[e.operator], (left, right), meet, e.span, meet)
 
     def _floored(
@@ -272,7 +273,7 @@ class ExpressionChecker(Ordered):
             return None if x is None else Operators(meet, e.span).power(x, exponent)
         meet = common(left, right, self.context.float_type)
         if not meet.is_float:
-            return integer_power(self, left, right, I32 if meet is BOOL else meet, e.span)
+            return make.integer_power(self, left, right, I32 if meet is BOOL else meet, e.span)
         return self.apply(functions.POW, (left, right), meet, e.span, meet)
 
     def _bits(self, e: surface.Binary, left: typed.Expr, right: typed.Expr) -> typed.Expr | None:
