@@ -193,4 +193,24 @@ def f(x : In[float], y : In[float]) -> float:
     a += b.over(lambda t: t * x) * b.over(inner) + b(x) + p.first(a) + p.rest[1](p.rest[1](y))
     return a + g.integrate(b) + g.integrate(p.rest[1]) + b.over(p.first) + g.each(b.__call__)
 """)
+program("lambdas with names", POINTS, """
+class V:
+    x : float
+def on(g : Callable[[float], float], x : In[float]) -> float:
+    return g(x)
+def f(x : In[float], y : In[float]) -> float:
+    v = V(x)
+    sq = lambda t: t * t
+    line = lambda t, s: sq(t) * y + s
+    both = lambda a, b: V(a.x * b)
+    k = sq(3)
+    z = line(x, y) + on(sq, x) + k + both(v, y).x
+    def inner(u : In[float]) -> float:
+        w = lambda t: t * sq(u) + line(t, x)
+        return w(u) * on(w, y)
+    for i in range(3):
+        h = lambda t: t * i
+        z += h(x) + sum(sq(x * j) for j in range(3))
+    return z + inner(y) + (sq(x) if x > y else sq(y))
+""")
 FUNCTIONS = {name: text for name, (text, _) in PROGRAMS.items() if name not in BEFORE}

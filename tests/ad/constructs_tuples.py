@@ -1,4 +1,4 @@
-"""Programs that exchange elements, rows and members, in the manner of `constructs`."""
+"""Programs of exchanges, and of reductions over several ranges, in the manner of `constructs`."""
 
 from __future__ import annotations
 
@@ -58,4 +58,18 @@ def f(x : In[float], y : In[float]) -> float:
     m[0, 0:2], kept, m[2, 1:] = m[2, 1:], m[1], h.b[:]
     m[2], m[0] = m[0], kept
     return m[0, 1] * m[1, 0] + m[2, 2] * kept[2] + rows[0][0] * h.b[0] + rows[2][1] * m[0, 2]
+""")
+program("reductions over several ranges", POINTS, """
+def total(a : In[Array[float, "n", "m"]], x : In[float]) -> float:
+    s = sum(a[i, j] * x for i in range(n) for j in range(m))
+    s += sum(a[i, j] ** 2 for i in range(n) if i > 0 for j in range(i) if a[i, j] > x if j != 1)
+    return s + max(a[i, j] * (j - x) for i in range(n) for j in range(m))
+
+def f(x : In[float], y : In[float]) -> float:
+    a : Array[float, 3, 4]
+    for i in range(3):
+        for j in range(4):
+            a[i, j] = sin(x * (i + 1)) + y * j
+    k = sum(i * j for i in range(4) for j in range(i) if i != 2)
+    return total(a, y) * k + sum(x for i in range(5) if i % 2 == 0)
 """)

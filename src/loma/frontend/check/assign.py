@@ -41,8 +41,9 @@ class Assignments(Parts):
             return unpack(self, s, s.target)
         if isinstance(s.value, surface.List | surface.Comprehension):
             return self.list_assigned(s, s.value)
-        if isinstance(s.target, surface.Name) and mode_of(s.value) is not None:
-            self.named_derivative(s, s.target.name)
+        function = isinstance(s.value, surface.Lambda) or mode_of(s.value) is not None
+        if isinstance(s.target, surface.Name) and function:
+            self.named_function(s, s.target.name)
             return None
         return self.assigned(s, self.right_side(s.value))
 
@@ -53,8 +54,8 @@ class Assignments(Parts):
         raise NotImplementedError
 
     @abstractmethod
-    def named_derivative(self, s: surface.Assign, name: str) -> None:
-        """name = fwd_diff(g): from here on the name is that function."""
+    def named_function(self, s: surface.Assign, name: str) -> None:
+        """name = fwd_diff(g) or a `lambda`: from here on the name is that function."""
 
     def assigned(self, s: surface.Assign, value: typed.Expr | None) -> typed.Stmt | None:
         """target = value, with the value checked already."""

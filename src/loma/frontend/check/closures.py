@@ -4,17 +4,18 @@ arguments of theirs.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from loma.frontend import surface
+from loma.frontend import surface, typed
 from loma.frontend.check.functions import FunctionValues
 from loma.frontend.check.generic import Job, Kind, Template, is_template, unlike, within
 from loma.frontend.check.scope import Entry, FunctionValue
 from loma.frontend.codes import generics as codes
 from loma.frontend.free import names_in
 from loma.ir.nodes import Direction
-from loma.ir.types import ArrayType, TapeType
+from loma.ir.types import ArrayType, Scalar, StructType, TapeType
 
 
 class ClosureChecker(FunctionValues):
@@ -96,7 +97,7 @@ class ClosureChecker(FunctionValues):
         extra: list[surface.Arg] = []
         env: dict[str, FunctionValue] = {}
         passed: list[str] = []
-        for name in free:
+        for name in self._with_lambdas(free):
             entry = self.scope.find(name)
             if entry is None:
                 continue
@@ -110,6 +111,18 @@ class ClosureChecker(FunctionValues):
                     passed += [c] * (len(extra) - len(passed))
                 env[name] = replace(entry.function, captures=tuple(inner))
         return extra, env, tuple(passed)
+
+    def _with_lambdas(self, free: Iterable[str]) -> dict[str, None]:
+        """The names, and those that a `lambda` among them mentions."""
+        found, todo = dict[str, None](), list(free)
+        while todo:
+            name = todo.pop(0)
+            entry = None if name in found else self.scope.find(name)
+            found[name] = None
+            if entry is not None and entry.function is not None and entry.function.body is not None:
+                body = entry.function.body
+                todo += [n for n in names_in(body) if n not in body.params]
+        return found
 
     def _captured(self, name: str, made: str, where: surface.Node) -> list[surface.Arg]:
         """The argument that a captured variable becomes."""
@@ -178,6 +191,40 @@ class ClosureChecker(FunctionValues):
         f = surface.Function(made, (*args, *extra), returned, (body,), False, e.span, span=e.span)
         self._lift(f, env, extra)
         return FunctionValue(made, names, len(e.params))
+
+    def lambda_called(
+        self, e: surface.Lambda, call: surface.Call | surface.MethodCall
+    ) -> FunctionValue | None:
+        """The function that a `lambda` is for the operands of a call: what it gives follows from
+        a first look at it.
+        """
+        values = self.operand_values(surface.Call("", call.args, span=call.span))
+        known = [v.type for v in values if v is not None and v.type is not None]
+        if len(known) < len(values):
+            return None
+        before = len(self.context.findings)
+        with self.scope.block():
+            for name, t in zip(e.params, known, strict=True):
+                self.scope.declare(name, Entry(typed.Symbol(name, t, e.span), e))
+            found, _ = self.aside(lambda: self.expr(e.body))
+        if found is None or not isinstance(found.type, Scalar | StructType):
+            if len(self.context.findings) == before:
+                self.report(codes.as_value(e.span, "what this `lambda` gives"))
+            return None
+        args = tuple([(Direction.IN, surface.KnownType(t, span=e.span)) for t in known])
+        result = surface.KnownType(found.type, span=e.span)
+        key = str(id(e)), self.callable_text(surface.CallableTypeExpr(args, result, span=e.span))
+        made = self.lambdas.get(key)
+        if made is None:
+            formal = surface.CallableTypeExpr(args, result, span=e.span)
+            made = self.lambda_value(e, formal, "")
+        if made is not None:
+            self.lambdas[key] = made
+        return made
+
+    @abstractmethod
+    def operand_values(self, e: surface.Call) -> list[typed.Expr | None]:
+        """The operands, checked; they are not checked again for the call itself."""
 
     def conforms(
         self, e: surface.Expr, value: FunctionValue, formal: surface.CallableTypeExpr,

@@ -14,7 +14,7 @@ from loma.frontend.check import operators as make
 from loma.frontend.check.operators import BITS, TRUTHS, Operators, chained, counted
 from loma.frontend.check.order import Ordered
 from loma.frontend.check.places import field_span
-from loma.frontend.check.scope import Context, Scope
+from loma.frontend.check.scope import Context, FunctionValue, Scope
 from loma.frontend.check.short import contains
 from loma.frontend.check.stacks import alone
 from loma.frontend.check.tuples import tuple_value
@@ -49,6 +49,7 @@ class ExpressionChecker(Ordered):
         self.read: set[typed.Symbol] = set()
         self.missing: set[str] = set()
         self.quotients: set[typed.Expr] = set()
+        self.lambdas: dict[tuple[str, str], FunctionValue] = {}
         self.called: set[str] = set()
         self.kept_values: dict[int, typed.Expr | None] = {}
         self.tables: dict[object, typed.Symbol] = {}

@@ -66,7 +66,7 @@ class FunctionValues(MethodChecker):
 
     def profile(self, value: FunctionValue) -> Profile | None:
         """What a function takes apart from what it captures; None if that is not known yet."""
-        signature = self.context.signatures.get(value.name)
+        signature = self.context.signatures.get(value.name) if value.body is None else None
         if signature is None:
             return None
         written = tuple(signature.written)
@@ -135,6 +135,12 @@ class FunctionValues(MethodChecker):
             self.report(launch_form(e.span, base.base.name))
         else:
             self.report(callee(base.span))
+
+    @abstractmethod
+    def lambda_called(
+        self, e: surface.Lambda, call: surface.Call | surface.MethodCall
+    ) -> FunctionValue | None:
+        """The function that a `lambda` is for the operands of a call."""
 
     @abstractmethod
     def counted(
@@ -264,6 +270,9 @@ class FunctionValues(MethodChecker):
             value = self.known_function(of)
         if value is None:
             self._no_primal(e, of)
+            return None
+        if value.body is not None:
+            self.report(codes.derivative_operand(of.span, e.function))
             return None
         template = self.context.instances.templates.get(value.name)
         if template is None:

@@ -42,6 +42,9 @@ class GenericCalls(ClosureChecker):
         self, value: FunctionValue, e: surface.Call | surface.MethodCall, shown: str
     ) -> surface.Call | None:
         """The call of a function with as many operands as it takes; others are reported."""
+        if value.body is not None and value.arity == len(e.args):
+            made = self.lambda_called(value.body, e)
+            return None if made is None else self.applied(made, e)
         if value.arity is not None and value.arity != len(e.args):
             call, profile = surface.Call(shown, e.args, span=e.span), self.profile(value)
             text = f"{shown}(...)" if profile is None else self.shown_call(
@@ -255,6 +258,8 @@ class GenericCalls(ClosureChecker):
     ) -> FunctionValue | None:
         """The function with a name, the derivative, or the method with its object."""
         value = self.known_function(e)
+        if value is not None and value.body is not None:
+            return self.lambda_value(value.body, formal, argument)
         if value is None and self.bound_method(e) is not None:
             return self.bound_value(e, formal, argument)
         if value is None and mode_of(e) is None:

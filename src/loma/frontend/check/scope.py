@@ -79,6 +79,7 @@ class FunctionValue:
 
     Their values are passed after the operands, but for the `last` ones. `arity`: how many operands
     there are, if known. `formal`: the type of the argument that a builtin is passed for.
+    `body`: of a `lambda` with a name, which becomes a function where it is passed or called.
     """
 
     name: str
@@ -86,6 +87,7 @@ class FunctionValue:
     arity: int | None = None
     last: int = 0
     formal: surface.CallableTypeExpr | None = None
+    body: surface.Lambda | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check import stacks as check_stacks
 from loma.frontend.check.assign import Assignments
-from loma.frontend.check.scope import Entry
+from loma.frontend.check.scope import Entry, FunctionValue
 from loma.frontend.check.sizes import shape_expressions, size_symbols
 from loma.frontend.codes import flow as flow_codes
 from loma.frontend.codes import names as name_codes
@@ -72,9 +72,11 @@ class StackChecker(Assignments):
         """The statements of a block."""
         raise NotImplementedError
 
-    def named_derivative(self, s: surface.Assign, name: str) -> None:
-        """name = fwd_diff(g): from here on the name is that function."""
+    def named_function(self, s: surface.Assign, name: str) -> None:
+        """name = fwd_diff(g) or a `lambda`: from here on the name is that function."""
         value = self.known_function(s.value)
+        if isinstance(s.value, surface.Lambda) and not self.without_types:
+            value = FunctionValue(name, (), len(s.value.params), body=s.value)
         self.declare(name, Entry(None, s, function=value), s.target.span)
 
     def method_call(self, e: surface.MethodCall, use: str = "value") -> typed.Expr | None:

@@ -122,15 +122,15 @@ def as_value(span: Span, name: str) -> Finding:
     """A function as a value: stored, returned, or in an expression.
 
     Functions are not values: which one is called is known when the program is compiled. So they can
-    be called and passed on, but neither stored nor returned.
+    be called, passed on, and given a name, but neither stored nor returned.
 
         def f(x : In[float]) -> float:
             g = lambda y: x * y
-            return g(x)
+            return g
     """
     return finding("E1607", f"{name} is no value", span,
                    help="call it, or pass it as an operand for an argument `f : Callable[...]`; "
-                        "`def` gives a function inside a function its name")
+                        "`def` and `g = lambda x: ...` give it a name")
 
 
 def captured(span: Span, name: str) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from loma.diagnostics import Span
 from loma.frontend import surface
@@ -15,6 +16,7 @@ from loma.frontend.errors import (
     Finding,
 )
 
+REDUCED: Final = frozenset(("sum", "min", "max", "argmin", "argmax", "mean"))
 
 def no_method(
     call: surface.MethodCall, span: Span, owner: str, known: Iterable[str], builtin: bool
@@ -30,6 +32,9 @@ def no_method(
     listed = f"its methods are {', '.join(f'`{k}`' for k in known)}" if known else (
         f"define `def {call.name}(self):` in the class, or write a function")
     help = f"write `{call.name}(...)`" if builtin else did_you_mean(call.name, known, listed)
+    if owner.startswith("Array[") and call.name in REDUCED:
+        kind, count = ("sum", " / n") if call.name == "mean" else (call.name, "")
+        help = f"write `{kind}(a[i] for i in range(n)){count}`"
     return finding("E0801", f"`{owner}` has no method `{call.name}`", span, help=help,
                    kind=CallTypeMismatch, payload={"expr": call})
 

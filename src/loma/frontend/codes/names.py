@@ -29,8 +29,6 @@ FOREIGN_CALLS: Final = {
     "reversed": "`reversed` stands in `for v in reversed(a):` only, around an array or a range",
     "parallel": "`parallel` stands in `for i in parallel(n):` only",
     **{name: f"write `{name}(a[i] for i in range(n))`" for name in ("sum", "argmin", "argmax")},
-    "fwd_diff": "write `name = fwd_diff(f)` at the top level of the file, and call `name`",
-    "rev_diff": "write `name = rev_diff(f)` at the top level of the file, and call `name`",
 }
 
 
@@ -53,6 +51,8 @@ def undeclared(node: surface.Node, span: Span, name: str, known: Iterable[str],
         help = f"`{name}` is a function: call it, `{name}(...)`"
     elif name in ("true", "false"):
         help = f"write `{name.capitalize()}`"
+    elif name in ("pi", "e", "tau", "inf", "nan"):
+        help = f"write `from math import {name}` at the top of the file"
     else:
         write = isinstance(node, surface.Assign)
         typed = f"declare it, `{name} : float{' = ...' if write else ''}`"

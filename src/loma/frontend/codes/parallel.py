@@ -15,11 +15,11 @@ FORM: Final = "write it as `sum(x[i] for i in range(n))`; nest a second one: `su
 def reduction_form(span: Span, what: str) -> Finding:
     """A reduction that loma does not have.
 
-    `sum`, `min`, `max`, `argmin` and `argmax` run over one `range`. They may be nested. A
-    condition is a conditional expression: `sum(x[i] if c else 0.0 for i in range(n))`.
+    `sum`, `min`, `max`, `argmin` and `argmax` run over a `range`; `sum` over several, with
+    conditions. `min` and `max` run over several ranges that do not depend on each other.
 
         def f(x : In[Array[float]], n : In[int]) -> float:
-            return sum(x[i] for i in range(n) if i > 2)
+            return max(x[i] for i in range(n) if i > 2)
     """
     return finding("E1701", f"a reduction {what}", span, help=FORM)
 

@@ -322,7 +322,9 @@ def index_outside(span: Span, size: int | None) -> Finding:
             a : Array[float, 3]
             return a[3]
     """
-    help = "indices start at 0" if size is None else f"indices go from 0 to {size - 1}"
+    help = "indices start at 0; of `n` elements the last one is `[n - 1]`"
+    if size is not None:
+        help = f"indices go from 0 to {size - 1}"
     return finding("E0317", "this index is outside the array", span, help=help)
 
 
