@@ -18,6 +18,7 @@ from loma.frontend.errors import (
 
 REDUCED: Final = frozenset(("sum", "min", "max", "argmin", "argmax", "mean"))
 
+
 def no_method(
     call: surface.MethodCall, span: Span, owner: str, known: Iterable[str], builtin: bool
 ) -> Finding:
