@@ -594,6 +594,58 @@ def callee(x : In[float], n : In[int]) -> float:
         ("after", [0.7, 4, 0]),
         ("callee", [0.7, 3]),
     ),
+    "elements": law(
+        """
+def filled(x : In[float], a : Out[Array[float, 6]]):
+    for i in range(6):
+        a[i] = x * (i + 1) + 0.125 * i
+def last(a : In[Array[float, 6]]) -> float:
+    s : float
+    for i in range(6):
+        s = s + a[i] * (i + 1)
+    return s
+def lagged(x : In[float], n : In[int]) -> float:
+    a : Array[float, 6]
+    filled(x, a)
+    p : int = n - 1
+    for i in range(1, n):
+        a[p] = a[p] * a[i - 1]
+        p = i
+    return last(a)
+def wave(x : In[float], m : In[int], n : In[int]) -> float:
+    a : Array[float, 6]
+    filled(x, a)
+    for t in range(m):
+        for i in range(n - 1, 0, -1):
+            a[i - 1] = a[i] * a[i - 1]
+    return last(a)
+def until(x : In[float], n : In[int]) -> float:
+    a : Array[float, 6]
+    filled(x, a)
+    for i in range(n - 1, 0, -1):
+        for j in range(1, i + 1):
+            a[j] = a[j] * a[i] + a[j - 1]
+    return last(a)
+def squares(x : In[float], n : In[int]) -> float:
+    a : Array[float, 6]
+    filled(x, a)
+    for i in range(n):
+        a[i] = a[i] * a[i]
+    return last(a)
+def rows(x : In[float], n : In[int]) -> float:
+    a : Array[float, 6]
+    filled(x, a)
+    for i in range(n):
+        for j in range(n + 1):
+            a[i * n + j] = a[i * n + j] * a[i * n + n] + 0.25
+    return last(a)
+""",
+        ("lagged", [0.7, 4]),
+        ("wave", [0.7, 2, 4]),
+        ("until", [0.7, 4]),
+        ("squares", [0.7, 4]),
+        ("rows", [0.7, 2]),
+    ),
     "calls": law(
         """
 def power(x : In[float], y : In[float], n : In[int]) -> float:
