@@ -635,7 +635,7 @@ def squares(x : In[float], n : In[int]) -> float:
 def rows(x : In[float], n : In[int]) -> float:
     a : Array[float, 6]
     filled(x, a)
-    for i in range(n):
+    for i in range(n - 1, -1, -1):
         for j in range(n + 1):
             a[i * n + j] = a[i * n + j] * a[i * n + n] + 0.25
     return last(a)
