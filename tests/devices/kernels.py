@@ -279,6 +279,26 @@ elif i == 3:
     z = 2.0 * x[i]
 y[i] = z
 """),
+    body("written", "n : In[int], " + XY, """
+s = 0.0
+for k, w in enumerate(WEIGHTS, 1):
+    s += w * x[i] * k
+match (n + i) % 4:
+    case 0 | 3:
+        p = q = s
+    case _ if s > 1.0:
+        p = s
+        q = [s, s * s][i % 2]
+    case _:
+        p = q = s * s
+v = [p, q, WEIGHTS[i % 3]]
+y[i] = sum(u * u for u in v) * v[-1] + max(v) * sum(a * b for a, b in zip(v, WEIGHTS))
+for u in reversed(v):
+    if u in (0.0, 3.0) or i > 2 and u > 0.4:
+        break
+else:
+    y[i] = y[i] * 2.0
+""", n=2, before="WEIGHTS = [0.25, 0.5, 0.125]\n"),
     body("empty", "x : In[float]", "t : float = x"),
     # Numbers.
     body("integers", "a : In[Array[int]], b : In[Array[int]], y : Out[Array[int]], "

@@ -119,7 +119,7 @@ def test_an_empty_range_has_no_best_value(kind: str) -> None:
 
 def test_misuse_is_reported() -> None:
     head = "def f(x : In[Array[float]], n : In[int]) -> float:\n    return "
-    assert codes(head + "sum(x[i] for i in range(n) if i > 1)\n") == ["E1701"]
+    assert codes(head + "max(x[i] for i in range(n) if i > 1)\n") == ["E1701"]
     assert codes(head + "sum(x for i in range(n))\n") == ["E1702"]
     assert codes(head + "sum(x[i] for n in range(n))\n") == ["E0201", "E0202"]
 

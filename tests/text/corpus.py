@@ -334,4 +334,33 @@ r_f = rev_diff(f)
     ),
 )
 
-CASES: Final = (SCALARS, CONTROL, MEMORY, KERNELS, POINTERS, CONSTRUCTS, DERIVED, SHARED)
+WRITTEN: Final = Case(
+    "written",
+    """
+TABLE = [[0.25, 1.0], [0.5, 2.0]]
+
+def short(x : In[float], n : In[int]) -> float:
+    best = worst = float("inf")
+    a = [x, x * x, TABLE[1][0]]
+    rows = [[x * k for k in range(n)] for _ in range(2)]
+    for i, (u, row) in enumerate(zip(a[:2], TABLE)):
+        match i + n:
+            case 0 | 2 if u > 0.5:
+                best = min(best, u * row[i])
+            case -1 | 3:
+                continue
+            case _:
+                a[-1] += sum(row) * rows[i][n - 1]
+        if i in (1, n):
+            break
+    else:
+        worst = max(v * v for v in a) if n > 5 else 2.0
+    return best + a[2] + min(worst, 3.0) + sum(v for v in a if v < 1.0)
+
+r_short = rev_diff(short)
+""",
+    (("short", (0.75, 2)), ("short", (0.25, 1)), ("r_short", (0.75, [0.0], 2, [0], 1.0))),
+)
+
+CASES: Final = (
+    SCALARS, CONTROL, MEMORY, KERNELS, POINTERS, CONSTRUCTS, WRITTEN, DERIVED, SHARED)

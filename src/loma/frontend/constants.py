@@ -32,7 +32,7 @@ def evaluate(
     """The number that an expression stands for; None if it is not known now."""
     match node:
         case ast.Constant(int() | float() as value):
-            return value
+            return None if value == math.inf else value
         case ast.Name(name) if name in constants:
             found = constants[name].value
             return None if isinstance(found, tuple) else found

@@ -68,8 +68,8 @@ def rounded(value: float | int | bool, to: Scalar) -> float | int | bool | None:
         number = float(value)
         if to is F32:
             number = struct.unpack("f", struct.pack("f", number))[0]
-        return number if math.isfinite(number) else None
-    except OverflowError:
+        return number if math.isfinite(number) or not math.isfinite(value) else None
+    except (OverflowError, ValueError):
         return None
 
 

@@ -22,7 +22,7 @@ def _free(part: object) -> Iterator[str]:  # noqa: C901 - one dispatch
         case surface.Reduce(counter=counter):
             inner = [getattr(part, x.name) for x in fields(part) if x.name != "counter"]
             yield from _without(_free(tuple(inner)), (counter.name,))
-        case surface.Comprehension(value, over):
+        case surface.Comprehension(value, over) | surface.ReduceEach(_, over, value):
             yield from _free((over.sources, over.first))
             yield from _without(_free(value), _targets(over))
         case surface.Each(over, body):

@@ -10,7 +10,7 @@ from loma.frontend.source import Source
 from loma.frontend.unit import Unit
 from loma.ir.prims import FUNCTIONS
 
-VALUES: Final = {f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau")}
+VALUES: Final = {f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
 
 
 def _pseudo(title: str, names: dict[str, str], boundless: bool = False) -> Unit:

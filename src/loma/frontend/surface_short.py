@@ -85,6 +85,15 @@ class Each(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ReduceEach(Node):
+    """kind(value for targets in sources)."""
+
+    kind: str
+    over: Over
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Comprehension(Node):
     """[value for targets in sources]; `[value] * n` visits a range, and takes no element."""
 

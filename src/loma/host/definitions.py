@@ -325,9 +325,9 @@ def _number(value: Obj, dotted: Dotted, user: Decorated) -> str:
         return f"({int(value)})" if value < 0 else str(int(value))
     if isinstance(value, numbers.Real):
         number = float(value)
-        if math.isnan(number):
-            raise _refused(value, dotted, user)
-        text = "1e999" if math.isinf(number) else repr(abs(number))
+        if not math.isfinite(number):
+            return f'float("{number}")'
+        text = repr(abs(number))
         return f"(-{text})" if math.copysign(1.0, number) < 0 else text
     raise _refused(value, dotted, user)
 

@@ -9,7 +9,9 @@ from typing import Final
 
 from loma.diagnostics import Span
 from loma.frontend import surface, typed
+from loma.frontend.check.conversions import cast, float2int, int2float
 from loma.frontend.check.fits import fits
+from loma.frontend.check.folds import whole
 from loma.frontend.check.generic_calls import GenericCalls
 from loma.frontend.check.launch import Launch, threaded
 from loma.frontend.check.parallel import note_outputs
@@ -261,8 +263,9 @@ class CallChecker(GenericCalls):
     def _builtin(self, e: surface.Call) -> typed.Expr | None:
         e = replace(e, function=e.function.removeprefix(BUILTIN))
         rules: dict[str, Callable[[surface.Call], typed.Expr | None]] = {
-            "int2float": self._int2float, "float2int": self._float2int,
-            "float": lambda e: self._cast(e, self.context.float_type),
+            "int2float": partial(int2float, self), "float2int": partial(float2int, self),
+            "float": lambda e: cast(self, e, self.context.float_type),
+            **{kind: partial(whole, self) for kind in ("sum", "argmin", "argmax")},
             "thread_id": self._thread_id, "select": self._select,
             "len": self.length, "flat": self.flat,
             "stop_gradient": partial(stopped, self),
@@ -270,7 +273,9 @@ class CallChecker(GenericCalls):
         if e.function in rules:
             return rules[e.function](e)
         if e.function in CASTS:
-            return self._cast(e, CASTS[e.function])
+            return cast(self, e, CASTS[e.function])
+        if e.function in ("min", "max") and len(e.args) == 1:
+            return whole(self, e)
         if e.function in FUNCTIONS:
             return self._math(e, FUNCTIONS[e.function])
         if e.function in STATEMENTS:
@@ -350,35 +355,6 @@ class CallChecker(GenericCalls):
         meet = max((v.type for v in strong if isinstance(v.type, Scalar)), key=RANK.index)
         floats = any(v.type in (F32, F64) for v in values)
         return self.context.float_type if floats and not meet.is_float else meet
-
-    def _int2float(self, e: surface.Call) -> typed.Expr | None:
-        values = self.scalars(e, "int2float(x : int)", 1)
-        if values is None:
-            return None
-        if isinstance(values[0].type, Scalar) and values[0].type.is_float:
-            self.report(codes.not_a_number(
-                e, e.args[0].span, self.types.text(values[0].type), "an `int`"))
-            return None
-        return self._converted(values[0], self.context.float_type, e)
-
-    def _float2int(self, e: surface.Call) -> typed.Expr | None:
-        values = self.scalars(e, "float2int(x : float)", 1)
-        if values is None:
-            return None
-        if isinstance(values[0].type, Scalar) and not values[0].type.is_float:
-            self.report(codes.not_a_number(
-                e, e.args[0].span, self.types.text(values[0].type), "a `float`"))
-            return None
-        return self._converted(values[0], I32, e)
-
-    def _cast(self, e: surface.Call, to: Scalar) -> typed.Expr | None:
-        values = self.scalars(e, f"{e.function}(x)", 1)
-        return None if values is None else self._converted(values[0], to, e)
-
-    def _converted(self, value: typed.Expr, to: Scalar, e: surface.Call) -> typed.Expr | None:
-        if isinstance(value, typed.Literal):
-            return self.settled(value, to)
-        return typed.Convert(value, to, span=e.span)
 
     def _thread_id(self, e: surface.Call) -> typed.Expr | None:
         if self.scalars(e, "thread_id()", 0) is None:

@@ -141,7 +141,7 @@ class ClosureChecker(FunctionValues):
         entry = self.scope.find(name)
         if entry is None:
             return None
-        if entry.view is not None:
+        if isinstance(entry.view, typed.View):
             known = all(x is not None for x in entry.view.shape)
             return Kind(ArrayType(entry.view.type.element), len(entry.view.shape) * known)
         if entry.symbol is None:

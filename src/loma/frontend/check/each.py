@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from loma.frontend import surface, typed
+from loma.frontend.check.folds import finished
 from loma.frontend.check.reduce import bounds
 from loma.frontend.check.scope import Entry
 from loma.frontend.check.shapes import (
@@ -29,6 +30,7 @@ from loma.ir.types import I32, ArrayType, Scalar
 if TYPE_CHECKING:
     from loma.frontend.check.stmt import FunctionChecker
 
+Named = list[tuple[typed.Symbol, typed.Expr]]
 UNLIKE: Final = "arrays of different lengths are visited together"
 
 
@@ -252,3 +254,47 @@ def parts(
         return
     for k, (t, type) in enumerate(zip(target.elements, types, strict=True)):
         yield t, typed.Member(value, c.types.tuples.member(k), type, span=target.span)
+
+
+# Reductions.
+
+
+def reduce_each(c: FunctionChecker, e: surface.ReduceEach) -> typed.Expr | None:
+    """kind(value for targets in sources)."""
+    found, named = rounds(c, e.over), Named()
+    with c.scope.block(), c.without_steps():
+        if found is None:
+            bind(c, e.over, found)
+        else:
+            bind_counter(c, e.over, found)
+            for target, value in found.takes:
+                _name(c, target, value, named)
+        given = c.expr(e.value)
+    if found is None or given is None:
+        return None
+    for symbol, value in reversed(named):
+        if isinstance(given.type, Scalar):
+            given = c.settled(given, given.type) or given
+            assert isinstance(given.type, Scalar), "a number stays one"
+            given = typed.Let(symbol, value, given, given.type, span=given.span)
+    bounds = typed.Reduce(e.kind, found.symbol, found.start, found.stop, found.step, given, I32)
+    return finished(c, e, e.kind, given, bounds)
+
+
+def _name(
+    c: FunctionChecker, target: surface.Expr, value: typed.Expr, named: Named
+) -> None:
+    """A target as a name for a value: a number is evaluated once in each round."""
+    if is_ignored(c, target):
+        return
+    if not isinstance(target, surface.Name):
+        for t, part in parts(c, target, value):
+            _name(c, t, part, named)
+    elif isinstance(value.type, Scalar):
+        symbol = typed.Symbol(target.name, value.type, target.span)
+        named.append((symbol, value))
+        c.declare(target.name, Entry(symbol, target, counter=True), target.span)
+    else:
+        part = as_view(value, target.span) if isinstance(value.type, ArrayType) else value
+        assert isinstance(part, typed.View | typed.Index | typed.Member), "an element"
+        c.declare(target.name, Entry(None, target, view=part), target.span)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loma.frontend import surface, typed
+from loma.frontend.check.folds import finished
 from loma.frontend.check.scope import Entry
-from loma.frontend.codes import parallel as codes
-from loma.ir.types import BOOL, I32, I64, Scalar
+from loma.ir.types import I32, I64, Scalar
 
 if TYPE_CHECKING:
     from loma.frontend.check.stmt import FunctionChecker
@@ -35,12 +35,5 @@ def reduction(c: FunctionChecker, e: surface.Reduce) -> typed.Expr | None:
             value = c.expr(e.value)
     if value is None or start is None or stop is None:
         return None
-    if not isinstance(value.type, Scalar):
-        c.report(codes.reduced(e.value.span, e.kind, c.types.text(value.type)))
-        return None
-    kind = I32 if value.type is BOOL else value.type
-    ready = c.settled(value, kind)
-    if ready is None:
-        return None
-    given = index if e.kind.startswith("arg") else kind
-    return typed.Reduce(e.kind, symbol, start, stop, e.step, ready, given, span=e.span)
+    return finished(c, e, e.kind, value, typed.Reduce(
+        e.kind, symbol, start, stop, e.step, value, index))

@@ -105,7 +105,7 @@ class Entry:
     declaration: surface.Node
     counter: bool = False
     size: bool = False
-    view: typed.View | None = None
+    view: typed.View | typed.Index | typed.Member | None = None
     count: typed.Symbol | None = None
     captured: bool = False
     function: FunctionValue | None = None

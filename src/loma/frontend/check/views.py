@@ -100,6 +100,7 @@ class Views(ExpressionChecker):
             shape = shape_of(base, e.span)
             here, indices = indices[:len(shape)], indices[len(shape):]
             dimensions += len(shape)
+            here = [from_end(i, n) for i, n in zip(here, shape, strict=False)]
             if not all(self._inside(i, n) for i, n in zip(here, shape, strict=False)):
                 return None
             base = self.element(base, here, shape, e.span)
@@ -145,8 +146,8 @@ class Views(ExpressionChecker):
             return None
         view, span = as_view(part, e.span), e.span
         size, *inner = view.shape
-        low = number(0, span) if low is None else low
-        high = size if high is None else high
+        low = number(0, span) if low is None else from_end(low, size)
+        high = size if high is None else from_end(high, size)
         length = None if high is None else subtract(high, low, span)
         conditions = self._bounds(low, high, size, length, span)
         if conditions is None:
@@ -239,6 +240,14 @@ class Views(ExpressionChecker):
         if size is None:
             self.report(codes.no_length(e, array.span, self.shown(array)))
         return size
+
+
+def from_end(index: typed.Expr, size: typed.Expr | None) -> typed.Expr:
+    """An index; one that is a negative number counts from the end of an array with a size."""
+    value, most = literal(index), literal(size)
+    if value is None or value >= 0 or size is None or (most is not None and value < -most):
+        return index
+    return subtract(size, number(-value, index.span), index.span)
 
 
 def _moved(

@@ -15,8 +15,9 @@ FORM: Final = "write it as `sum(x[i] for i in range(n))`; nest a second one: `su
 def reduction_form(span: Span, what: str) -> Finding:
     """A reduction that loma does not have.
 
-    `sum`, `min`, `max`, `argmin` and `argmax` run over a `range`; `sum` over several, with
-    conditions. `min` and `max` run over several ranges that do not depend on each other.
+    `sum`, `min`, `max`, `argmin`, `argmax`, `any` and `all` run over a range, or over arrays;
+    `sum`, `any` and `all` over several, with conditions. `min` and `max` run over several that do
+    not depend on each other.
 
         def f(x : In[Array[float]], n : In[int]) -> float:
             return max(x[i] for i in range(n) if i > 2)

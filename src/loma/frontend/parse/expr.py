@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from keyword import iskeyword
 from typing import Final
 
@@ -13,10 +14,11 @@ from loma.frontend.codes import names as name_codes
 from loma.frontend.codes import rules as rule_codes
 from loma.frontend.codes import syntax as codes
 from loma.frontend.codes.arrays import size_computed
+from loma.frontend.codes.types import out_of_range
 from loma.frontend.constants import Constant, evaluate
 from loma.frontend.errors import Finding
 from loma.frontend.parse.each import comprehension, constant, listed, repeated
-from loma.frontend.parse.range import REDUCTIONS, reduction
+from loma.frontend.parse.reduce import REDUCTIONS, reduction
 from loma.frontend.parse.short import Keys, member
 from loma.frontend.source import Placed, Source
 from loma.ir.nodes import Direction
@@ -51,6 +53,7 @@ FOREIGN: Final[dict[type[ast.expr], tuple[str, str]]] = {
     ast.Yield: ("`yield`", "write the values to an `Out` array"),
     ast.YieldFrom: ("`yield`", "write the values to an `Out` array"),
 }
+SPECIAL: Final = ("inf", "-inf", "nan")
 LITERALS: Final[dict[type, str]] = {
     str: "a string", bytes: "a byte string", complex: "a complex number",
     type(None): "`None`", type(...): "`...`",
@@ -150,6 +153,8 @@ class ExpressionParser:
                 return surface.Member(self.expr(base), name, span=self.span(node))
             case ast.Call(ast.Name(kind), [ast.GeneratorExp() as each], []) if kind in REDUCTIONS:
                 return reduction(self, kind, each, self.span(node))
+            case ast.Call(ast.Name("float"), [ast.Constant(str() as text)], []) if text in SPECIAL:
+                return surface.Number(float(text), span=self.span(node))
             case ast.Call():
                 return self.call(node)
             case ast.Tuple(elements) if elements:
@@ -165,9 +170,12 @@ class ExpressionParser:
 
     def _constant(self, node: ast.Constant) -> surface.Expr:
         value, span = node.value, self.span(node)
-        if isinstance(value, (bool, int, float)):
+        if value == math.inf:
+            self.report(out_of_range(span, "float"))
+        elif isinstance(value, (bool, int, float)):
             return surface.Number(value, span=span)
-        self.report(constructs.literal(span, LITERALS[type(value)]))
+        else:
+            self.report(constructs.literal(span, LITERALS[type(value)]))
         return surface.Bad(span=span)
 
     def _arithmetic(self, node: ast.BinOp) -> surface.Expr:

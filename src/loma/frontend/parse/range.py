@@ -9,14 +9,11 @@ from typing import Final, Protocol, TypeAlias
 from loma.diagnostics import Span
 from loma.frontend import surface
 from loma.frontend.codes import constructs
-from loma.frontend.codes import parallel as codes
 from loma.frontend.constants import Constant, evaluate
 from loma.frontend.errors import Finding
 from loma.frontend.source import Placed
 
 LARGEST: Final = 2**31 - 1
-REDUCTIONS: Final = frozenset(("sum", "min", "max", "argmin", "argmax"))
-NESTED: Final = frozenset(("sum", "min", "max"))
 Bounds: TypeAlias = tuple[surface.Expr, surface.Expr, int]
 
 
@@ -56,42 +53,6 @@ def bounds(p: Reader, nodes: list[ast.expr]) -> Bounds:
             given = None
         step = given or 1
     return start, values[-1], step
-
-
-def reduction(p: Reader, kind: str, node: ast.GeneratorExp, span: Span) -> surface.Expr:
-    """kind(value for name in range(...)), or `Bad`; further loops are reductions inside."""
-    match node.generators:
-        case [_, other, *_] if kind not in NESTED or (kind != "sum" and _mentions(node)):
-            p.report(codes.reduction_form(p.span(other.target), "has one `for`"))
-        case [ast.comprehension(ifs=[condition, *_]), *_] if kind != "sum":
-            p.report(codes.reduction_form(p.span(condition), "has no `if`"))
-        case [ast.comprehension(ast.Name(name) as target, ast.Call(
-                ast.Name("range"), [_, *_] as given, []), ifs, 0), *rest] if len(given) <= 3:
-            p.identifier(name, p.span(target))
-            start, stop, step = bounds(p, given)
-            value = _each(p, kind, node.elt, rest, span)
-            for condition in reversed(ifs):
-                zero = surface.Number(0, span=p.span(condition))
-                value = surface.Conditional(p.expr(condition), value, zero, span=span)
-            return surface.Reduce(
-                kind, surface.Name(name, span=p.span(target)), start, stop, step, value, span=span)
-        case [first, *_]:
-            p.report(codes.reduction_form(p.span(first.iter), "runs over a `range`"))
-    return surface.Bad(span=span)
-
-
-def _each(
-    p: Reader, kind: str, value: ast.expr, rest: list[ast.comprehension], span: Span
-) -> surface.Expr:
-    """What a reduction has for each number: a value, or a reduction over further loops."""
-    return reduction(p, kind, ast.GeneratorExp(value, rest), span) if rest else p.expr(value)
-
-
-def _mentions(node: ast.GeneratorExp) -> bool:
-    """Whether a loop depends on one before it: then it may be empty where others are not."""
-    names = {g.target.id for g in node.generators if isinstance(g.target, ast.Name)}
-    return any(isinstance(part, ast.Name) and part.id in names
-               for g in node.generators for part in ast.walk(g.iter))
 
 
 def launched(
