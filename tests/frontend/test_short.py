@@ -59,6 +59,8 @@ TYPED = """
 GAUSS = [0.25, 0.5, 0.25]
 GRID = [[1, 2], (3, 2 * 2)]
 LAST = GAUSS[-1] + len(GRID)
+RATE : float = 2
+COUNT : int = 1 + 1
 
 class Stencil:
     w : Array[float, 3]
@@ -89,6 +91,7 @@ def f(x : In[float], n : In[int], a : InOut[Array[float, 3]]) -> float:
     v[0] = x
     a = [a[2], weigh(GAUSS, [x, 2.0, x * x]), LAST]
     total = weigh(w, GAUSS) + weigh(s.w, a) + k * weigh(v, r.w) + weigh(m[0], t)
+    total += RATE / 4 + COUNT / 4
     return total + u[1] * g[4] + GAUSS[n % 3] + (1 if n in (GRID[0][1], 7) else 0)
 """
 
@@ -103,7 +106,7 @@ def typed(x: float, n: int, a: list[float]) -> float:
     a[:] = left
     total = weigh([x, 1, 0.5], gauss) + weigh([0.25, 0.5, x], left)
     total += k * weigh([x, 0.5, 0.25], [x, 2.0, x * x]) + sum(x * i * x for i in range(n))
-    return total + n * x * x + gauss[n % 3] + (n in (2, 7))
+    return total + 0.5 + n * x * x + gauss[n % 3] + (n in (2, 7))
 
 
 @pytest.mark.parametrize("how", ["oracle", *CORES, *COMPILED])

@@ -49,6 +49,13 @@ def evaluate(
             return None
 
 
+def typed_constant(value: Known | None, kind: str) -> Known | None:
+    """A number as a `float` or an `int`; None for one that is none."""
+    if kind == "float":
+        return None if value is None else float(value)
+    return None if isinstance(value, float) else value
+
+
 def table(node: ast.expr, constants: Mapping[str, Constant]) -> Table | None:
     """The numbers that a list stands for; None if they are not known now."""
     match node:

@@ -96,7 +96,7 @@ class Renamer(ast.NodeTransformer):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
         """A declaration; names that are declared here stay."""
         node.annotation = self._annotation(node.annotation)
-        if not isinstance(node.target, ast.Name):
+        if not isinstance(node.target, ast.Name) or self._is_top(node):
             node.target = self.visit(node.target)
         if node.value is not None:
             node.value = self.visit(node.value)
@@ -189,6 +189,8 @@ def single_name(node: ast.stmt) -> str:
     match node:
         case ast.FunctionDef(name) | ast.ClassDef(name) | ast.Assign([ast.Name(name)]):
             return name
+        case ast.AnnAssign(ast.Name(name)):
+            return name
         case _:
             return ""
 
@@ -202,7 +204,7 @@ def _is_type_variable(node: ast.stmt) -> bool:
 
 
 def _is_constant(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Assign) and not isinstance(node.value, ast.Call)
+    return isinstance(node, ast.Assign | ast.AnnAssign) and not isinstance(node.value, ast.Call)
 
 
 def bound(node: Scope) -> frozenset[str]:

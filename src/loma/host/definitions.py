@@ -276,8 +276,8 @@ def meaning(found: Obj, dotted: Dotted, user: Decorated) -> Meaning:
     text = TYPES.get(id(found)) or _builtin(found, dotted)
     if text:
         return Plain(text)
-    if isinstance(found, numbers.Number):
-        return Plain(_number(found, dotted, user))
+    if isinstance(found, numbers.Number | tuple):
+        return Plain(_constant(found, dotted, user))
     if isinstance(found, type):
         return Plain(NUMPY_TYPES[found.__name__]) if is_numpy_scalar(found) else Class(found)
     owner = user.lookup(dotted[:-1]) if dotted[1:] else None
@@ -317,8 +317,15 @@ def _numeric(found: Obj) -> str:
     return name if name in FUNCTIONS else ""
 
 
+def _constant(value: Obj, dotted: Dotted, user: Decorated) -> str:
+    """A constant as a literal: a number, or a table of numbers."""
+    if isinstance(value, tuple) and value:
+        return f"[{', '.join(_constant(x, dotted, user) for x in value)}]"
+    return _number(value, dotted, user)
+
+
 def _number(value: Obj, dotted: Dotted, user: Decorated) -> str:
-    """A constant as a literal."""
+    """A number as a literal."""
     if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
         return str(bool(value))
     if isinstance(value, numbers.Integral):
@@ -346,6 +353,7 @@ def _refused(found: Obj, dotted: Dotted, user: Decorated) -> UserError:
     else:
         message = f"`{shown}` is {article} `{kind}`, which is no constant number"
         help = f"pass it to `{user.name}` as an argument"
+        help += ", or make it a tuple of numbers" if isinstance(found, list) else ""
     span = user.written.outer[dotted]
     found_here = Diagnostic("E0702", message, span, label="from outside of the function", help=help)
     return UserError((found_here,), user.written.source.text)

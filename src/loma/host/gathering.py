@@ -146,7 +146,7 @@ class _Gathering:
             match meaning(obj, dotted, d):
                 case Plain(text):
                     self.plain[d][dotted] = text
-                    if isinstance(obj, Number | Missing):
+                    if isinstance(obj, Number | Missing | tuple):
                         self.p.watches.append(Watch(d, dotted, obj))
                 case Call(definition):
                     found.append(definition)

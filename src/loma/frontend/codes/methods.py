@@ -36,6 +36,8 @@ def no_method(
     if owner.startswith("Array[") and call.name in REDUCED:
         kind, count = ("sum", " / n") if call.name == "mean" else (call.name, "")
         help = f"write `{kind}(a[i] for i in range(n)){count}`"
+    if call.name in ("append", "pop", "push") and owner.startswith("Array"):
+        help = "an array has its length for good: declare a stack, `s : Stack[float]`"
     return finding("E0801", f"`{owner}` has no method `{call.name}`", span, help=help,
                    kind=CallTypeMismatch, payload={"expr": call})
 

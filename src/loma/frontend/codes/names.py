@@ -24,11 +24,24 @@ FOREIGN_TYPES: Final = {
 FOREIGN_CALLS: Final = {
     "print": "`print(...)` is a statement: write it on a line of its own",
     "range": "`range` stands in `for i in range(n):` only",
+    "list": "write the elements, `[a, b]`, or `[v for v in ...]`",
+    "tuple": "write the elements, `(a, b)`",
+    "sorted": "sort an array in place, by a loop of your own",
+    "divmod": "write `a // b` and `a % b`",
     "enumerate": "`enumerate` stands in `for i, v in enumerate(a):` only",
     "zip": "`zip` stands in `for u, v in zip(a, b):` only, or in `enumerate(zip(a, b))`",
     "reversed": "`reversed` stands in `for v in reversed(a):` only, around an array or a range",
     "parallel": "`parallel` stands in `for i in parallel(n):` only",
     **{name: f"write `{name}(a[i] for i in range(n))`" for name in ("sum", "argmin", "argmax")},
+}
+
+
+HABITS: Final = {
+    "true": "write `True`", "false": "write `False`",
+    "math": "write `import math` at the top of the file",
+    **{name: f"write `from math import {name}` at the top of the file"
+       for name in ("pi", "e", "tau", "inf", "nan")},
+    "np": "write the builtin by its own name, such as `sin(x)`",
 }
 
 
@@ -49,10 +62,8 @@ def undeclared(node: surface.Node, span: Span, name: str, known: Iterable[str],
         notes = ((ended, f"`{name}` was declared here and ended with its block"),)
     elif name in functions:
         help = f"`{name}` is a function: call it, `{name}(...)`"
-    elif name in ("true", "false"):
-        help = f"write `{name.capitalize()}`"
-    elif name in ("pi", "e", "tau", "inf", "nan"):
-        help = f"write `from math import {name}` at the top of the file"
+    elif name in HABITS:
+        help = HABITS[name]
     else:
         write = isinstance(node, surface.Assign)
         typed = f"declare it, `{name} : float{' = ...' if write else ''}`"

@@ -10,7 +10,7 @@ from loma.frontend import surface
 from loma.frontend.codes import constructs
 from loma.frontend.codes import syntax as codes
 from loma.frontend.codes.base import near
-from loma.frontend.constants import Constant, Known, Table, evaluate, table
+from loma.frontend.constants import Constant, Known, Table, evaluate, table, typed_constant
 from loma.frontend.parse.classes import ClassParser, without_docstring
 from loma.frontend.parse.each import over
 from loma.frontend.parse.expr import ARITHMETIC, DIRECTIONS
@@ -54,23 +54,28 @@ class Parser(ClassParser):
                     found += self._derivative(node)
                 case ast.Import() | ast.ImportFrom() | ast.Pass():
                     pass
+                case ast.AnnAssign(ast.Name(name)) if name in self.constants:
+                    pass
                 case _:
                     self.report(codes.top_level(self.head(node), _noun(node)))
         return surface.Module(tuple(found))
 
     def _find_constants(self, nodes: list[ast.stmt]) -> None:
         """Learns the names that stand for numbers in the whole file."""
-        waiting = [(target, value) for node in nodes
-                   for target, value in _single(node) if not isinstance(value, ast.Call)]
+        waiting = [(target, value, kind) for node in nodes
+                   for target, value, kind in _single(node) if not isinstance(value, ast.Call)]
         for _ in range(codes.DEPTH):
             known = len(waiting)
-            waiting = [(t, v) for t, v in waiting if not self._constant_found(t, v)]
+            waiting = [(t, v, k) for t, v, k in waiting if not self._constant_found(t, v, k)]
             if not waiting or len(waiting) == known:
                 return
 
-    def _constant_found(self, target: ast.Name, value: ast.expr) -> bool:
+    def _constant_found(self, target: ast.Name, value: ast.expr, kind: str) -> bool:
         found: Known | Table | None = evaluate(value, self.constants)
-        found = table(value, self.constants) if found is None else found
+        if kind:
+            found = typed_constant(evaluate(value, self.constants), kind)
+        elif found is None:
+            found = table(value, self.constants)
         if found is not None:
             span = self.span(target)
             self.identifier(target.id, span)
@@ -328,11 +333,14 @@ class Parser(ClassParser):
         return (surface.Assert(self.expr(node.test), shown, span=span),)
 
 
-def _single(node: ast.stmt) -> list[tuple[ast.Name, ast.expr]]:
-    """The target and the value of an assignment to one name."""
+def _single(node: ast.stmt) -> list[tuple[ast.Name, ast.expr, str]]:
+    """The target, the value and the type, if it has one, of an assignment to one name."""
     match node:
         case ast.Assign([ast.Name() as target], value):
-            return [(target, value)]
+            return [(target, value, "")]
+        case ast.AnnAssign(ast.Name() as target, ast.Name("float" | "int" as kind), (
+                ast.expr() as value)):
+            return [(target, value, kind)]
         case _:
             return []
 
