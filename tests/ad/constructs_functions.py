@@ -59,7 +59,7 @@ def f(x : In[float], y : In[float]) -> float:
     v = slope(inner, y) + slope(sin, x) * apply(fwd_diff(inner), x) + apply(fwd_diff(cube), y)
     w = c(y) + on(c, y) + on(c.at, x) + n.a(x) + n.b[1](y) + on(n.b[1], x) + on(n.b[1].at, y)
     z = slope(c.at, y) * slope(c, x) + c.newton(inner, 1.0) + second(inner, y)
-    z += second(sin, x) + second(c, x)
+    z += second(sin, x) + second(c, x) + fwd_diff(c.at)(make__dfloat(y, x)).dval
     return u + v + w + z
 """)
 program("derivatives of functions with memory", POINTS, """

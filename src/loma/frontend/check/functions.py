@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from loma.diagnostics import Span
 from loma.frontend import surface, typed
 from loma.frontend.check.fits import fits
 from loma.frontend.check.methods import MethodChecker
@@ -268,6 +269,8 @@ class FunctionValues(MethodChecker):
             return None if made is None else FunctionValue(made)
         if not isinstance(of, surface.Lambda):
             value = self.known_function(of)
+        if value is None and (profile := self.bound_profile(of)) is not None:
+            return self.bound_value(of, self._formal(profile, of.span), "")
         if value is None:
             self._no_primal(e, of)
             return None
@@ -283,6 +286,13 @@ class FunctionValues(MethodChecker):
         else:
             self.report(codes.undetermined(of.span, value.name, names[0], names))
         return None
+
+    def _formal(self, profile: Profile, span: Span) -> surface.CallableTypeExpr:
+        """The type of what takes and gives that."""
+        result = profile.result
+        return surface.CallableTypeExpr(
+            tuple([(a.direction, surface.KnownType(a.type, span=span)) for a in profile.arguments]),
+            None if result is None else surface.KnownType(result, span=span), span=span)
 
     def _no_primal(self, e: surface.Call, of: surface.Expr) -> None:
         if isinstance(of, surface.Name) and self.is_untyped(of.name):
