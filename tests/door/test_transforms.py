@@ -317,8 +317,8 @@ def test_all_transforms_of_gradients() -> None:
 def test_what_is_differentiated_once() -> None:
     with pytest.raises(loma.ArgumentTypeError, match="`grad_wave` has no single number .*grad_a"):
         loma.grad(loma.grad(wave))(1.0, 2.0)
-    with pytest.raises(TypeError, match="`jacobian_waves` gives no outputs of a function"):
-        loma.jacobian(loma.jacobian(waves))
+    with pytest.raises(TypeError, match="`hvp_wave` gives no outputs of a function"):
+        loma.jacobian(loma.hvp(wave))
     with pytest.raises(loma.ArgumentTypeError, match="`m` is an array without sizes"):
         loma.grad(loma.grad(rows))
 

@@ -24,7 +24,7 @@ def gradient_function(f: Function, number: str, names: Sequence[str]) -> Functio
     key = ("", number, *names)
     found = f.maps.get(key)
     if found is None:
-        text = _Text(f, number, tuple(names)).whole()
+        text = _Text(f, tuple(names), number).whole()
         definition = f.__loma_definition__
         made = Mapped(definition, text, "grad", {"reverse": derivative(definition, Mode.REVERSE)})
         found = f.maps.setdefault(key, Function(made))
@@ -33,16 +33,13 @@ def gradient_function(f: Function, number: str, names: Sequence[str]) -> Functio
 
 
 @dataclass(eq=False)
-class _Text:
-    """The program that calls the reverse derivative with what it needs."""
+class Text:
+    """The text of a function that calls a derivative of another one."""
 
     f: Function
-    number: str
-    names: tuple[str, ...]
-    params: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-    passed: list[str] = field(default_factory=list)
-    outputs: dict[str, str] = field(default_factory=dict)
+    params: list[str] = field(default_factory=list, init=False)
+    lines: list[str] = field(default_factory=list, init=False)
+    passed: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.fixed = self.f.program.fixed_type
@@ -54,6 +51,39 @@ class _Text:
                              *(n for a in self.written for n in a.shape if isinstance(n, str))])
         self.sizes = {a.name: self._shape(a) for a in self.written}
 
+    def _shape(self, a: Argument) -> tuple[str | int, ...]:
+        """The sizes of an array: where it has none, a name for its length."""
+        t = a.type
+        inner = t.element if isinstance(t, ArrayType) else t
+        if has_pointer(inner, self.wide.structs) or (
+                a.direction is Direction.OUT and isinstance(t, ArrayType) and t.size is None
+                and not a.shape):
+            raise ArgumentTypeError(
+                f"`{self.f.name}`: the derivative cannot be differentiated again, since "
+                f"argument `{a.name}` is an array without sizes",
+                'give it a named size, `Array[float, "n"]`')
+        if isinstance(t, ArrayType) and t.size is None and not a.shape:
+            return (self.supply.fresh(f"size_{a.name}"),)
+        return a.shape
+
+    def text(self, a: Argument, local: bool = False) -> str:
+        """The type of an argument; the sizes of a local array are expressions."""
+        shown = []
+        for b, float_type in ((a, self.fixed or F64), (self.narrow[a.name], self.fixed or F32)):
+            made = Argument(a.name, b.type, Direction.IN, shape=self.sizes[a.name])
+            shown.append(argument_type_text(made, float_type))
+        found = shown[1] if "f64" in shown[1] else shown[0]
+        return found.replace('"', "") if local else found
+
+
+@dataclass(eq=False)
+class _Text(Text):
+    """The program that calls the reverse derivative with what it needs."""
+
+    names: tuple[str, ...]
+    number: str
+    outputs: dict[str, str] = field(default_factory=dict)
+
     def whole(self) -> str:
         """The text, with places for the names."""
         chosen = [a for a in self.written if a.name in self.names]
@@ -63,9 +93,9 @@ class _Text:
             self._argument(a)
         if self.wide.signature.result is not None:
             self.passed.append(self._seed(self.wide.signature.result))
-        arrow = f" -> {self._text(chosen[0])}" if alone else ""
+        arrow = f" -> {self.text(chosen[0])}" if alone else ""
         for a in chosen:
-            out, text = self.outputs[a.name], self._text(a)
+            out, text = self.outputs[a.name], self.text(a)
             (self.lines if alone else self.params).append(
                 f"{out} : {text if alone else f'Out[{text}]'}")
         last = [f"return {out}" for out in self.outputs.values() if alone]
@@ -77,7 +107,7 @@ class _Text:
         """One argument, and what the reverse derivative gets of it."""
         inputs = a.direction is not Direction.OUT
         if inputs:
-            text = self._text(a)
+            text = self.text(a)
             self.params.append(f"{a.name} : In[{f'NoDiff[{text}]' if a.nodiff else text}]")
             self.passed.append(a.name if a.direction is Direction.IN else self._copy(a))
         if a.nodiff:
@@ -92,7 +122,7 @@ class _Text:
     def _local(self, a: Argument, value: str = "") -> str:
         """A variable of an argument's type, zero if it is not given a value."""
         name = self.supply.fresh(f"adj_{a.name}")
-        self.lines.append(f"{name} : {self._text(a, local=True)}{value and f' = {value}'}")
+        self.lines.append(f"{name} : {self.text(a, local=True)}{value and f' = {value}'}")
         return name
 
     def _copy(self, a: Argument) -> str:
@@ -100,7 +130,7 @@ class _Text:
         name = self.supply.fresh(f"own_{a.name}")
         array = isinstance(a.type, ArrayType)
         value = "" if array else f" = {a.name}"
-        self.lines.append(f"{name} : {self._text(a, local=True)}{value}")
+        self.lines.append(f"{name} : {self.text(a, local=True)}{value}")
         if array:
             self.lines.append(f"{name}[:] = {a.name}[:]")
         return name
@@ -115,30 +145,3 @@ class _Text:
         text = argument_type_text(Argument(name, t), self.fixed or F64)
         self.lines.append(f"{name} : {text}")
         return name
-
-    # Types.
-
-    def _shape(self, a: Argument) -> tuple[str | int, ...]:
-        """The sizes of an array: where it has none, a name for its length."""
-        t = a.type
-        inner = t.element if isinstance(t, ArrayType) else t
-        if has_pointer(inner, self.wide.structs) or (
-                a.direction is Direction.OUT and isinstance(t, ArrayType) and t.size is None
-                and not a.shape):
-            raise ArgumentTypeError(
-                f"`{self.f.name}`: the gradient cannot be differentiated again, since argument "
-                f"`{a.name}` is an array without sizes",
-                'give it a named size, `Array[float, "n"]`')
-        if isinstance(t, ArrayType) and t.size is None and not a.shape:
-            return (self.supply.fresh(f"size_{a.name}"),)
-        return a.shape
-
-    def _text(self, a: Argument, local: bool = False) -> str:
-        """The type of an argument; the sizes of a local array are expressions."""
-        shown = []
-        for b, float_type in ((a, self.fixed or F64), (self.narrow[a.name], self.fixed or F32)):
-            made = Argument(a.name, b.type, Direction.IN, shape=self.sizes[a.name])
-            shown.append(argument_type_text(made, float_type))
-        found = shown[1] if "f64" in shown[1] else shown[0]
-        return found.replace('"', "") if local else found
-

@@ -41,7 +41,8 @@ def opened(f: Target) -> tuple[Function, int | None]:
     if hasattr(f, DIFFERENTIATED):
         raise TypeError(
             f"`{f.__name__}` gives no outputs of a function, and cannot be differentiated again: "
-            "transforms take `loma.grad(f)`, `loma.fwd_diff(f)`, `loma.rev_diff(f)` again")
+            "transforms take `grad`, `jacobian`, `hessian`, `fwd_diff`, `rev_diff` of a function; "
+            "its `hvp` is the `jvp` of its `grad`")
     raise TypeError(
         f"only what `@loma.function` or `@loma.kernel` made can be differentiated, not {f!r}")
 

@@ -19,6 +19,7 @@ from loma.host.fast import MISS
 from loma.host.function import Function, rev_diff
 from loma.host.interop import on_gpu
 from loma.host.nested import gradient_function
+from loma.host.nested_matrices import hessian_function, jacobian_function
 from loma.host.refusals import ArgumentTypeError
 from loma.host.routes import Key, quickly
 from loma.host.selection import (
@@ -60,8 +61,12 @@ def grad(f: Target, wrt: Wrt = None) -> Derived:
 
 def _again(f: Function, wrt: Wrt) -> Function:
     """The gradient as a function of the language, for the transforms of it."""
-    at = Point(f, {}, None)
-    return gradient_function(f, number_of(at), [a.name for a in selected(at, wrt)])
+    return gradient_function(f, number_of(Point(f, {}, None)), _names(f, wrt))
+
+
+def _names(f: Function, wrt: Wrt) -> list[str]:
+    """The inputs that `wrt` names."""
+    return [a.name for a in selected(Point(f, {}, None), wrt)]
 
 
 def value_and_grad(f: Target, wrt: Wrt = None) -> Derived:
@@ -146,7 +151,8 @@ def jacobian(f: Target, wrt: Wrt = None) -> Derived:
 
     It runs forward when the inputs have fewer numbers than the outputs, else in reverse.
     """
-    key_of("jacobian", opened(f)[1], wrt)
+    function, threads = opened(f)
+    key_of("jacobian", threads, wrt)
 
     def matrix(*args: Value, **kwargs: Value) -> Value:
         point = Point.at(f, args, kwargs)
@@ -161,6 +167,7 @@ def jacobian(f: Target, wrt: Wrt = None) -> Derived:
                      for o in outputs}
         return packed(f"{point.f.name}_jacobian", by_output)
 
+    setattr(matrix, AS_FUNCTION, lambda: jacobian_function(function, _names(function, wrt)))
     return _named(matrix, f, "jacobian")
 
 
@@ -169,7 +176,8 @@ def hessian(f: Target, wrt: Wrt = None) -> Derived:
 
     Over numbers one (n, n) array; over arrays blocks by name, `h.x.y`, of shape x + y.
     """
-    key_of("hessian", opened(f)[1], wrt)
+    function, threads = opened(f)
+    key_of("hessian", threads, wrt)
 
     def matrix(*args: Value, **kwargs: Value) -> Value:
         point = Point.at(f, args, kwargs)
@@ -184,6 +192,8 @@ def hessian(f: Target, wrt: Wrt = None) -> Derived:
                 for m in values}
         return named_tuple(f"{point.f.name}_hessian", list(values))(**rows)
 
+    setattr(matrix, AS_FUNCTION, lambda: hessian_function(
+        function, number_of(Point(function, {}, None)), _names(function, wrt)))
     return _named(matrix, f, "hessian")
 
 
