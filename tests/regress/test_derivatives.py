@@ -77,3 +77,26 @@ def test_second_order_of_recursion_over_an_array(how: str) -> None:
     wanted, _ = on("oracle", TREE).call("rr", args)
     found, _ = on(how, TREE).call("rr", args)
     assert differences(found, wanted) == []
+
+
+ROWS = """
+def squares(a : In[Array[float, "n", "m"]]) -> float:
+    return sum(a[i, j] * a[i, j] for i in range(n) for j in range(m))
+
+def f(x : In[Array[float, "k"]]) -> float:
+    a : Array[float, k, 3]
+    for i in range(k):
+        for j in range(3):
+            a[i, j] = x[i] * x[j]
+    s = squares(a)
+    a[1, 2] = 0.0
+    return s
+r = rev_diff(f)
+"""
+
+
+@pytest.mark.parametrize("how", [*CORES, *COMPILED])
+def test_an_element_overwritten_after_its_array_was_read_as_one_block(how: str) -> None:
+    """The callee's index counts through all rows, the caller's through one of them."""
+    after, _ = on(how, ROWS).call("r", [[1.0, 2.0, 3.0], [0.0] * 3, 1.0, 3])
+    assert after[1] == pytest.approx([56.0, 112.0, 168.0], rel=1e-12)

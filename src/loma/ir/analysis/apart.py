@@ -96,19 +96,23 @@ class Accesses:
                 self._collect(r, inner, at)
 
     def _steps(self, root: Var, path: Iterable[Operand | str]) -> Steps | None:
-        """A path from the base root; None where it crosses a pointer."""
+        """A path from the base root; None where it crosses a pointer, or takes the rows of an array
+        as one, so that its index goes on into the next rows.
+        """
         steps = tuple(x if isinstance(x, str) else self.polynomials.of(x) for x in path)
         match self.defs.get(root):
             case View(above, before):
                 prefix = self._steps(above, before)
+            case LoadRef():
+                return None
+            case Window(depth=depth) if depth > 1:
+                return None
             case Window(above, before):
                 prefix = self._steps(above, before)
                 if prefix and steps:
                     begin, first = prefix[-1], steps[0]
                     assert not isinstance(begin, str) and not isinstance(first, str), "indices"
                     prefix, steps = prefix[:-1], (begin.plus(first), *steps[1:])
-            case LoadRef():
-                return None
             case _:
                 prefix = ()
         return None if prefix is None else (*prefix, *steps)
