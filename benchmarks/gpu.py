@@ -309,6 +309,11 @@ def sphere(s: Systems) -> None:
     found = s.jax("sphere 2048^2", lambda *p: f(n, j, i, *p), [jnp.float32(v) for v in at])
     close("gradient against JAX's", np.array([float(q[0]) for q in g]),
           np.array([float(v) for v in found]), 1e-3)
+    torch = _torch()
+    rows, columns = (torch.arange(n, dtype=torch.float32, device="cuda") for _ in range(2))
+    f_torch = formulas(torch)["sphere"]
+    s.torch("sphere 2048^2", lambda *p: f_torch(n, columns[None, :], rows[:, None], *p),
+            [np.float32(v) for v in at])
 
 
 CASES = (copies, line, poly, step, energy, scatter, decay, sphere)
