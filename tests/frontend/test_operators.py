@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from subjects import on
 
-from loma.diagnostics import RunError
+from loma.diagnostics import RunError, UserError
 from loma.ir.types import F32
 
 EVERY = ["oracle", "core", "plain", "llvm", "c"]
@@ -151,3 +151,25 @@ def test_each_operand_is_evaluated_once(how: str) -> None:
     assert subject.call("middle", [[9]]) == ([[10]], 7)
     assert subject.call("stops", [[5]]) == ([[6]], 0)
     assert subject.call("index", [[0], [5, 6, 7]]) == ([[2], [15, 16, 7]], None)
+
+
+MASKS = """
+BITS = 5
+MASK = (1 << BITS) - 1
+FLAGS = MASK & 12 | 64 >> 1 ^ 3
+def low(a : In[int]) -> int:
+    t : Array[int, 1 << BITS]
+    t[MASK] = a & MASK
+    return t[31] * 1000 + FLAGS
+"""
+
+
+@pytest.mark.parametrize("how", EVERY)
+def test_constants_of_bits(how: str) -> None:
+    assert on(how, MASKS).call("low", [-1])[1] == 31000 + (31 & 12 | 64 >> 1 ^ 3)
+
+
+@pytest.mark.parametrize("value", ["1.5 << 2", "1 << 2.0", "1 << 80", "1 << 10 ** 15", "1 >> -1"])
+def test_no_constants_of_bits(value: str) -> None:
+    with pytest.raises(UserError):
+        on("core", f"K = {value}\ndef f() -> float:\n    return 1.0 * K\n")

@@ -27,9 +27,12 @@ from loma.ir.derived import Mode
 from loma.ir.types import ArrayType, StructDef, StructType, Type, has_float
 
 WRAP = """def wrap(i : In[int], n : In[int]) -> int:
+    \"\"\"An index below n.\"\"\"
     r : int = i - (i / n) * n
     if r < 0:
         r = r + n
+    else:
+        pass
     return r
 """
 FEATURES = frozenset(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -116,6 +117,19 @@ def _raised(x: Known, y: Known) -> Known:
     return x**y
 
 
+def _of_bits(rule: Callable[[int, int], int], limit: int | None = None) -> Callable[
+    [Known, Known], Known
+]:
+    """An operation on the bits of integers; `limit`: of the right operand, which counts them."""
+
+    def combined(x: Known, y: Known) -> Known:
+        if isinstance(x, float) or isinstance(y, float) or (limit is not None and y > limit):
+            raise TypeError
+        return rule(x, y)
+
+    return combined
+
+
 RULES: Final[Mapping[type[ast.operator], Callable[[Known, Known], Known]]] = {
     ast.Add: lambda x, y: x + y,
     ast.Sub: lambda x, y: x - y,
@@ -124,4 +138,9 @@ RULES: Final[Mapping[type[ast.operator], Callable[[Known, Known], Known]]] = {
     ast.FloorDiv: lambda x, y: x // y,
     ast.Mod: lambda x, y: x % y,
     ast.Pow: _raised,
+    ast.LShift: _of_bits(operator.lshift, MOST_BITS),
+    ast.RShift: _of_bits(operator.rshift),
+    ast.BitAnd: _of_bits(operator.and_),
+    ast.BitOr: _of_bits(operator.or_),
+    ast.BitXor: _of_bits(operator.xor),
 }
