@@ -73,6 +73,11 @@ WRONG: dict[str, tuple[Call, type[Exception], str]] = {
                        r"the adjoint of `y` must have the shape \(2,\), not \(3,\)"),
     "pullback of a kernel: size": (lambda: loma.vjp(scaled, 2.0, X)[1](np.ones(4)), ValueError,
                                    r"the adjoint of `y` must have the shape \(3,\)"),
+    "pullback: an array for the result": (
+        lambda: loma.vjp(energy, X, K)[1](np.ones(3)), TypeError,
+        "the adjoint of `result` must be a number of type `float`, not a float64 array"),
+    "pullback: a number for an array": (lambda: loma.vjp(matvec, A, X)[1](1.0), TypeError,
+                                        "the adjoint of `y` must be a 1-D float64 array"),
     "threads: input": (lambda: scaled[4](2.0, X), ValueError,
                        "`x` must have at least length 4, one for each thread, not 3"),
     "threads: output": (lambda: scaled[3](2.0, X, y=np.zeros(2)), ValueError,

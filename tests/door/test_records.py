@@ -136,6 +136,8 @@ def test_what_is_refused() -> None:
             energy(np.zeros(3), 3.0)
         with pytest.raises(loma.ArgumentValueError, match="read-only"):
             pushed(frozen, np.ones(3))
+        with pytest.raises(loma.ArgumentValueError, match="structs do not lie .*align=True"):
+            pushed(bodies(PADDED), np.ones(3))
         with pytest.raises(loma.ArgumentValueError, match="must have length 3"):
             pushed(bodies(), np.ones(2))
         with pytest.raises(loma.ArgumentValueError, match="`after` must have length 3"):

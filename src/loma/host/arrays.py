@@ -21,6 +21,7 @@ from loma.host.values import (
     described,
     fields_text,
     masked,
+    misfit,
     named_tuple,
     number_of,
     same_fields,
@@ -217,9 +218,8 @@ class Converter:
         if not x.flags.writeable:
             raise ArgumentValueError(f"{self._at(where)} is written, and the array is read-only")
         if not fits:
-            raise ArgumentValueError(
-                f"{self._at(where)} is written, and its elements do not lie side by side in memory",
-                "pass a contiguous array")
+            what, help = misfit(x)
+            raise ArgumentValueError(f"{self._at(where)} is written, and {what}", help)
 
     def _rows(self, x: Value, t: ArrayType, where: str, writes: bool) -> Block:
         """An array whose elements are, or hold, pointers."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import linecache
+import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -44,6 +45,15 @@ class LomaWarning(UserWarning):
 
 class CopyWarning(LomaWarning):
     """An input was copied, because its memory is laid out in another way than loma needs."""
+
+
+def of_adjoints(error: ArgumentError, outputs: Mapping[str, str]) -> ArgumentError:
+    """The error of a derivative's call, which names the outputs that adjoints belong to."""
+    first = error.diagnostics[0]
+    message = first.message
+    for adjoint, output in outputs.items():
+        message = re.sub(rf"argument `{adjoint}(?=[`.\[])", f"the adjoint of `{output}", message)
+    return type(error)(message, first.help, first.code)
 
 
 def caller() -> FrameType | None:

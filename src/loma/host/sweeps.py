@@ -15,7 +15,13 @@ from loma.host.call import Instance, result_name
 from loma.host.facts import pairs
 from loma.host.function import Function, Launch, fwd_diff, rev_diff
 from loma.host.interop import door
-from loma.host.refusals import ArgumentTypeError, ArgumentValueError, announce_copy
+from loma.host.refusals import (
+    ArgumentError,
+    ArgumentTypeError,
+    ArgumentValueError,
+    announce_copy,
+    of_adjoints,
+)
 from loma.host.values import Value, described, truths
 from loma.ir.derived import DVAL, VAL
 from loma.ir.nodes import Argument, Direction, Signature
@@ -147,7 +153,14 @@ class Point:
             last = instance.description.signature.written[-1].name
             seed = seeds.get(result_name(self.signature))
             values[last] = self.zero_result() if seed is None else seed
-        found = instance.evaluate(values, self.count)
+        try:
+            found = instance.evaluate(values, self.count)
+        except ArgumentError as error:
+            outputs = {adjoint[a.name]: a.name for a in self.signature.written
+                       if a.direction is not Direction.IN and a.name in adjoint}
+            if self.signature.result is not None:
+                outputs[last] = result_name(self.signature)
+            raise of_adjoints(error, outputs) from None
         return {a.name: found[adjoint[a.name]] for a in self.float_inputs()}
 
     def _check_seed(self, name: str, seed: np.ndarray[Any, Any], shape: tuple[int, ...]) -> None:

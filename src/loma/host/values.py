@@ -49,6 +49,14 @@ def described(x: Value) -> str:
     return f"{article(kind)} `{kind}`"
 
 
+def misfit(x: np.ndarray[Any, Any]) -> tuple[str, str]:
+    """What is wrong with the memory of an array that is not as loma's, and what to do."""
+    if x.dtype.names is not None and x.flags.c_contiguous:
+        return ("its structs do not lie in memory as those of C",
+                "make the dtype with `np.dtype(..., align=True)`")
+    return "its elements do not lie side by side in memory", "pass a contiguous array"
+
+
 def article(word: str) -> str:
     """The article before a word."""
     return "an" if word[:1].lower() in "aeiou" else "a"
