@@ -140,6 +140,17 @@ def test_types_and_sizes() -> None:
     assert loma.grad(loma.jacobian(last, wrt="k"))(X, 2, 3.0).x.tolist() == [0.0, 12.0, 0.0]
 
 
+@loma.function
+def named(jacobian: In[float], x: In[float]) -> float:
+    return jacobian * x ** 2
+
+
+def test_arguments_may_be_called_as_transforms() -> None:
+    assert loma.grad(loma.jacobian(named, wrt="x"))(3.0, 2.0).x == 6.0
+    assert named.map(np.full(2, 3.0), np.full(2, 2.0)).tolist() == [12.0, 12.0]
+    assert loma.grad(loma.jacobian(named, wrt="jacobian"))(3.0, 2.0).x == 4.0
+
+
 def test_what_has_no_second_derivative_by_matrices() -> None:
     with pytest.raises(TypeError, match="of the kernel `waves` cannot be differentiated again"):
         loma.jacobian(loma.jacobian(waves))

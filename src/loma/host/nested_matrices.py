@@ -28,7 +28,7 @@ def jacobian_function(f: Function, names: Sequence[str], label: str = "jacobian"
         raise TypeError(
             f"`{label}` of the kernel `{f.name}` cannot be differentiated again: "
             "only that of a function can")
-    key = (label, *names)
+    key = ("", "", label, *names)
     found = f.maps.get(key)
     if found is None:
         definition = f.__loma_definition__
