@@ -83,12 +83,11 @@ def test_a_long_function_and_its_derivatives() -> None:
     assert dx.value == pytest.approx(slope, rel=1e-5, abs=1e-8)
 
 
-def test_64_000_statements_compile_in_15_seconds() -> None:
+def test_64_000_statements_compile() -> None:
+    """How long that takes, the benchmarks tell."""
     source = long_program(48_000).split("\ng = ")[0] + "\n"
     assert source.count("\n") >= 64_000
-    before = time.process_time()
     _, lib = compile(source, target="llvm")
-    assert time.process_time() - before < 15
     a = (ctypes.c_float * 5)(1, 2, 3, 4, 5)
     assert lib.f(0.5, a) == lib.f(0.5, (ctypes.c_float * 5)(1, 2, 3, 4, 5))
 
