@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import time
 
 import pytest
 from opt.programs import HELPERS, PROGRAMS, STRUCTS, core, result
