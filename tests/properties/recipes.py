@@ -79,6 +79,8 @@ def needs(lines: list[str]) -> list[str]:
     imports = [
         f"from loma.std.{module} import {', '.join(n for n in names if n in used)}"
         for module, names in IMPORTS.items() if used & set(names)]
+    whole = dict.fromkeys(re.findall(r"\b(loma\.std\.\w+)\.\w+\(", text))
+    imports += [f"import {module}" for module in whole]
     constants = [f"{name} = {value}" for name, value in CONSTANTS.items() if name in used]
     generic = [line for line in found if line.startswith("T = ")]
     if generic and 'T = TypeVar("T")' in lines:
