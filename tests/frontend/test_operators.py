@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
 from subjects import on
 
 from loma.diagnostics import RunError, UserError
-from loma.ir.types import F32
+from loma.ir.types import F32, F64
 
 EVERY = ["oracle", "core", "plain", "llvm", "c"]
 LEAST = -(2**31)
@@ -173,3 +174,14 @@ def test_constants_of_bits(how: str) -> None:
 def test_no_constants_of_bits(value: str) -> None:
     with pytest.raises(UserError):
         on("core", f"K = {value}\ndef f() -> float:\n    return 1.0 * K\n")
+
+
+def test_functions_in_constants() -> None:
+    """Builtins whose names are taken give numbers in constants, where these are real."""
+    text = ("A = sqrt(2.0) * pow(2, 3) - log(1.0)\nB = [exp(0.0), A]\n"
+            "def f(x : In[float]) -> float:\n    return x * B[1] + B[0]\n")
+    for how in EVERY:
+        assert on(how, text, F64).call("f", [2.0])[1] == 2.0 * (math.sqrt(2.0) * 8.0) + 1.0
+    for wrong in ("log(-1.0)", "sin(1.0, 2.0)", "sqrt(x)"):
+        with pytest.raises(UserError):
+            on("llvm", f"A = {wrong}\ndef f() -> float:\n    return A\n", F64)

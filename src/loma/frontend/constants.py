@@ -17,6 +17,11 @@ Table: TypeAlias = "tuple[Known | Table, ...]"
 LARGEST: Final = 2**63
 MOST_BITS: Final = 64
 NESTING: Final = 100
+FUNCTIONS: Final[Mapping[str, Callable[..., float]]] = {
+    "sin": math.sin, "cos": math.cos, "sqrt": math.sqrt, "exp": math.exp, "log": math.log,
+    "pow": math.pow,
+}
+"""The functions whose names no file may give to its own, as what they are in constants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,8 @@ def evaluate(
         case ast.Constant(int() | float() as value):
             return None if value == math.inf else value
         case ast.Name(name) if name in constants:
-            found = constants[name].value
-            return None if isinstance(found, tuple) else found
+            named = constants[name].value
+            return None if isinstance(named, tuple) else named
         case ast.Subscript() | ast.Call(ast.Name("len"), [_], []):
             return _of_table(node, constants, depth)
         case ast.UnaryOp(ast.USub(), operand) if depth:
@@ -46,6 +51,10 @@ def evaluate(
             x = evaluate(left, constants, depth - 1)
             y = None if x is None else evaluate(right, constants, depth - 1)
             return None if x is None or y is None else _combined(RULES[type(op)], x, y)
+        case ast.Call(ast.Name(name), [_, *_] as operands, []) if depth and name in FUNCTIONS:
+            found = [evaluate(x, constants, depth - 1) for x in operands]
+            known = [float(x) for x in found if x is not None]
+            return _combined(FUNCTIONS[name], *known) if len(known) == len(found) else None
         case _:
             return None
 
@@ -93,9 +102,9 @@ def _element(whole: Table, at: Known | None) -> Known | Table | None:
     return whole[at] if inside and isinstance(at, int) else None
 
 
-def _combined(rule: Callable[[Known, Known], Known], x: Known, y: Known) -> Known | None:
+def _combined(rule: Callable[..., Known], *operands: Known) -> Known | None:
     try:
-        value = rule(x, y)
+        value = rule(*operands)
     except (ArithmeticError, ValueError, TypeError):
         return None
     if isinstance(value, complex) or not math.isfinite(value):
