@@ -32,7 +32,7 @@ RUNTIME: Final = f"""
 declare i32 @sigaction(i32, ptr, ptr)
 declare i32 @clock_gettime(i32, ptr)
 
-define internal void @loma_signal(i32 %number) nounwind #2 {{
+define internal void @loma_signal(i32 %number) nounwind #3 {{
   %ctx = load volatile ptr, ptr @loma_watched
   %none = icmp eq ptr %ctx, null
   br i1 %none, label %on, label %set
@@ -52,7 +52,7 @@ done:
   ret void
 }}
 
-define internal void @loma_watch(ptr %ctx) nounwind #2 {{
+define internal void @loma_watch(ptr %ctx) nounwind #3 {{
   %stop = getelementptr %loma.ctx, ptr %ctx, i32 0, i32 8
   %mainp = getelementptr %loma.state, ptr @loma_state, i32 0, i32 5
   %main = load i64, ptr %mainp
@@ -66,7 +66,7 @@ define internal void @loma_watch(ptr %ctx) nounwind #2 {{
   ret void
 }}
 
-define internal i1 @loma_look(ptr %ctx) noinline cold nounwind #2 {{
+define internal i1 @loma_look(ptr %ctx) noinline cold nounwind #3 {{
   %stop = getelementptr %loma.ctx, ptr %ctx, i32 0, i32 8
   %sincep = getelementptr %loma.ctx, ptr %ctx, i32 0, i32 9
   %flag = load volatile i32, ptr %stop
@@ -110,7 +110,7 @@ go:
   ret i1 true
 }}
 
-define internal void @loma_arm(ptr %ctx) nounwind #2 {{
+define internal void @loma_arm(ptr %ctx) nounwind #3 {{
   %stop = getelementptr %loma.ctx, ptr %ctx, i32 0, i32 8
   store volatile i32 0, ptr %stop
   store volatile ptr %ctx, ptr @loma_watched
@@ -126,7 +126,7 @@ done:
   ret void
 }}
 
-define internal i1 @loma_waiting() nounwind #2 {{
+define internal i1 @loma_waiting() nounwind #3 {{
   %p = getelementptr %loma.state, ptr @loma_state, i32 0, i32 6
   %host = load ptr, ptr %p
   %none = icmp eq ptr %host, null
@@ -151,7 +151,7 @@ no:
   ret i1 false
 }}
 
-define internal void @loma_unwatch(ptr %ctx) nounwind #2 {{
+define internal void @loma_unwatch(ptr %ctx) nounwind #3 {{
   %busy = load volatile ptr, ptr @loma_watched
   %mine = icmp eq ptr %busy, %ctx
   br i1 %mine, label %restore, label %done

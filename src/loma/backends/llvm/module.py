@@ -24,7 +24,7 @@ LARGE: Final = 50_000
 HUGE: Final = 500_000
 SKIPPED: Final = "optnone noinline"
 EXTENT: Final = "@loma_extent("
-GROUPS: Final = {1: "nounwind", 2: "noinline"}
+GROUPS: Final = {1: "nounwind", 2: "noinline", 3: SKIPPED}
 
 
 @dataclass(frozen=True, slots=True)
