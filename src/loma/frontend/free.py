@@ -19,10 +19,7 @@ def _free(part: object) -> Iterator[str]:  # noqa: C901 - one dispatch
             yield from _without(_free(body), params)
         case surface.Function(_, args, _, body):
             yield from _without(_free(body), {a.name for a in args} | set(_bound(body)))
-        case surface.Reduce(counter=counter):
-            inner = [getattr(part, x.name) for x in fields(part) if x.name != "counter"]
-            yield from _without(_free(tuple(inner)), (counter.name,))
-        case surface.Comprehension(value, over) | surface.ReduceEach(_, over, value):
+        case surface.Comprehension(value, over) | surface.Reduce(_, over, value):
             yield from _free((over.sources, over.first))
             yield from _without(_free(value), _targets(over))
         case surface.Each(over, body):

@@ -5,7 +5,7 @@
              | StackTypeExpr | GenericTypeExpr | CallableTypeExpr | KnownType | BadType
     Expr     = Number | Name | Index | Subscript | Member | Unary | Binary | Comparison | Logical
              | Conditional | Call | MethodCall | Tuple | Reduce | Lambda | Specialised
-             | Contains | Kept | List | Comprehension | ReduceEach | Bad
+             | Contains | Kept | List | Comprehension | Bad
     Stmt     = Declare | Assign | Augment | If | While | For | Each | Return | Break | Continue
              | CallStmt | Assert | Print | InnerFunction | Keep | Flag
 
@@ -32,7 +32,7 @@ from loma.frontend.surface_short import Kept as Kept
 from loma.frontend.surface_short import List as List
 from loma.frontend.surface_short import Over as Over
 from loma.frontend.surface_short import Range as Range
-from loma.frontend.surface_short import ReduceEach as ReduceEach
+from loma.frontend.surface_short import Reduce as Reduce
 from loma.frontend.surface_types import ArrayTypeExpr as ArrayTypeExpr
 from loma.frontend.surface_types import BadType as BadType
 from loma.frontend.surface_types import CallableTypeExpr as CallableTypeExpr
@@ -158,18 +158,6 @@ class Call(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reduce(Node):
-    """kind(value for counter in range(start, stop, step)); `sum`, `min`, `argmax` ..."""
-
-    kind: str
-    counter: Name
-    start: Expr
-    stop: Expr
-    step: int
-    value: Expr
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Tuple(Node):
     """a, b: as a value, or as the target of an assignment."""
 
@@ -194,7 +182,7 @@ class Bad(Node):
 Expr: TypeAlias = (
     Number | Name | Index | Subscript | Member | Unary | Binary | Comparison | Logical
     | Conditional | Call | Reduce | MethodCall | Tuple | Lambda | Specialised | Contains | Kept
-    | List | Comprehension | ReduceEach | Bad
+    | List | Comprehension | Bad
 )
 Text: TypeAlias = tuple[Expr | str, ...]
 

@@ -85,7 +85,7 @@ class Each(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ReduceEach(Node):
+class Reduce(Node):
     """kind(value for targets in sources)."""
 
     kind: str

@@ -213,11 +213,9 @@ class ClosureChecker(FunctionValues):
             return None
         args = tuple([(Direction.IN, surface.KnownType(t, span=e.span)) for t in known])
         result = surface.KnownType(found.type, span=e.span)
-        key = str(id(e)), self.callable_text(surface.CallableTypeExpr(args, result, span=e.span))
-        made = self.lambdas.get(key)
-        if made is None:
-            formal = surface.CallableTypeExpr(args, result, span=e.span)
-            made = self.lambda_value(e, formal, "")
+        formal = surface.CallableTypeExpr(args, result, span=e.span)
+        key = str(id(e)), self.callable_text(formal)
+        made = self.lambdas.get(key) or self.lambda_value(e, formal, "")
         if made is not None:
             self.lambdas[key] = made
         return made

@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 def int2float(c: CallChecker, e: surface.Call) -> typed.Expr | None:
     """int2float(x)."""
-    values = c.scalars(e, "int2float(x : int)", 1)
-    if values is None:
-        return None
-    if isinstance(values[0].type, Scalar) and values[0].type.is_float:
-        c.report(codes.not_a_number(
-            e, e.args[0].span, c.types.text(values[0].type), "an `int`"))
-        return None
-    return converted(c, values[0], c.context.float_type, e)
+    value = _given(c, e, False, "int")
+    return None if value is None else converted(c, value, c.context.float_type, e)
 
 
 def float2int(c: CallChecker, e: surface.Call) -> typed.Expr | None:
     """float2int(x)."""
-    values = c.scalars(e, "float2int(x : float)", 1)
+    value = _given(c, e, True, "float")
+    return None if value is None else converted(c, value, I32, e)
+
+
+def _given(c: CallChecker, e: surface.Call, is_float: bool, kind: str) -> typed.Expr | None:
+    """The operand of a conversion from floats, or from ints and bools."""
+    values = c.scalars(e, f"{e.function}(x : {kind})", 1)
     if values is None:
         return None
-    if isinstance(values[0].type, Scalar) and not values[0].type.is_float:
-        c.report(codes.not_a_number(
-            e, e.args[0].span, c.types.text(values[0].type), "a `float`"))
+    if isinstance(values[0].type, Scalar) and values[0].type.is_float is not is_float:
+        wanted = f"{'a' if is_float else 'an'} `{kind}`"
+        c.report(codes.not_a_number(e, e.args[0].span, c.types.text(values[0].type), wanted))
         return None
-    return converted(c, values[0], I32, e)
+    return values[0]
 
 
 def cast(c: CallChecker, e: surface.Call, to: Scalar) -> typed.Expr | None:

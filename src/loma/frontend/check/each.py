@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from loma.frontend import surface, typed
 from loma.frontend.check.folds import finished
-from loma.frontend.check.reduce import bounds
 from loma.frontend.check.scope import Entry
 from loma.frontend.check.shapes import (
     add,
@@ -25,7 +24,7 @@ from loma.frontend.codes import methods as method_codes
 from loma.frontend.codes import short as codes
 from loma.ir.prims import arithmetic as prims
 from loma.ir.prims import choice
-from loma.ir.types import I32, ArrayType, Scalar
+from loma.ir.types import I32, I64, ArrayType, Scalar
 
 if TYPE_CHECKING:
     from loma.frontend.check.stmt import FunctionChecker
@@ -55,6 +54,16 @@ class Rounds:
     step: int
     takes: tuple[tuple[surface.Expr, typed.Expr], ...]
     own: bool = False
+
+
+def bounds(
+    c: FunctionChecker, start: surface.Expr, stop: surface.Expr
+) -> tuple[Scalar, tuple[typed.Expr | None, typed.Expr | None]]:
+    """The type of a counter, and the bounds in it."""
+    found = c.in_order((start, stop), lambda b: c.integer(b, "a bound of a range"))
+    index = I64 if any(b is not None and b.type is I64 for b in found) else I32
+    first, last = (None if b is None else c.settled(b, index) for b in found)
+    return index, (first, last)
 
 
 def rounds(c: FunctionChecker, over: surface.Over, placed: bool = False) -> Rounds | None:
@@ -190,20 +199,27 @@ def each(c: FunctionChecker, s: surface.Each) -> typed.Stmt | None:
 def bind(c: FunctionChecker, over: surface.Over, found: Rounds | None) -> None:
     """Makes the targets known in a round; ahead, they take their elements."""
     if found is None:
-        for t in (over.counter, *over.targets):
+        for t, source in ((over.counter, None), *zip(over.targets, over.sources, strict=True)):
             for name in () if t is None else names(t):
-                c.declare(name.name, Entry(None, name), name.span)
+                number = typed.Symbol(name.name, I32, name.span)
+                counts = isinstance(source, surface.Range)
+                c.declare(name.name, Entry(number if counts else None, name), name.span)
         return
     bind_counter(c, over, found)
     for target, value in found.takes:
         _taken(c, target, value)
 
 
-def bind_counter(c: FunctionChecker, over: surface.Over, found: Rounds) -> None:
-    """Makes the counter known, where it has a name."""
+def bind_counter(
+    c: FunctionChecker, over: surface.Over, found: Rounds, taken: bool = False
+) -> None:
+    """Makes the counter known, where it has a name; if `taken`, also where that is one already."""
     target = over.targets[0] if found.own else None if over.first else over.counter
     if isinstance(target, surface.Name) and not is_ignored(c, target):
-        c.declare(target.name, Entry(found.symbol, target, counter=True), target.span)
+        entry = Entry(found.symbol, target, counter=True)
+        c.declare(target.name, entry, target.span)
+        if taken:
+            c.scope.declare(target.name, entry)
 
 
 def names(target: surface.Expr) -> Iterator[surface.Name]:
@@ -259,14 +275,14 @@ def parts(
 # Reductions.
 
 
-def reduce_each(c: FunctionChecker, e: surface.ReduceEach) -> typed.Expr | None:
+def reduction(c: FunctionChecker, e: surface.Reduce) -> typed.Expr | None:
     """kind(value for targets in sources)."""
     found, named = rounds(c, e.over), Named()
     with c.scope.block(), c.without_steps():
         if found is None:
             bind(c, e.over, found)
         else:
-            bind_counter(c, e.over, found)
+            bind_counter(c, e.over, found, taken=True)
             for target, value in found.takes:
                 _name(c, target, value, named)
         given = c.expr(e.value)

@@ -84,7 +84,7 @@ class ExpressionChecker(Ordered):
                 return self._member(e)
             case surface.Call():
                 return self.call(e)
-            case surface.Reduce() | surface.ReduceEach():
+            case surface.Reduce():
                 return self.reduction(e)
             case surface.MethodCall():
                 return self.method_call(e)
@@ -106,8 +106,8 @@ class ExpressionChecker(Ordered):
         """Reports a function in the place of a value."""
 
     @abstractmethod
-    def reduction(self, e: surface.Reduce | surface.ReduceEach) -> typed.Expr | None:
-        """A reduction over a range, or over arrays."""
+    def reduction(self, e: surface.Reduce) -> typed.Expr | None:
+        """A reduction of what a loop visits."""
 
     @abstractmethod
     def array_value(self, e: surface.List | surface.Comprehension) -> typed.Expr | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def finished(
-    c: CallChecker, e: surface.ReduceEach | surface.Reduce | surface.Call, kind: str,
+    c: CallChecker, e: surface.Reduce | surface.Call, kind: str,
     value: typed.Expr, over: typed.Reduce,
 ) -> typed.Expr | None:
     """A reduction of a value that is checked; `over` has its bounds."""

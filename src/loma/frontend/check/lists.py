@@ -57,10 +57,15 @@ def _single(c: FunctionChecker, e: surface.Expr) -> Filler | None:
     if not isinstance(value.type, Scalar | StructType):
         c.report(codes.elements(e.span, a(c.types.text(value.type)), "a number or a struct"))
         return None
+    return _alone(c, value, e.span)
+
+
+def _alone(c: FunctionChecker, value: typed.Expr, span: Span) -> Filler:
+    """An element that has this value."""
 
     def write(place: Place, t: Type) -> list[typed.Stmt]:
         done = c.settled(value, t) if isinstance(t, Scalar) else value
-        return [] if done is None else [typed.Assign(place(()), done, span=e.span)]
+        return [] if done is None else [typed.Assign(place(()), done, span=span)]
 
     return Filler((), (value,), write)
 
@@ -99,12 +104,7 @@ def _kept(c: FunctionChecker, f: Filler, at: int, effects: int) -> Filler:
         return f
     held = c.held(f.leaves[0], at)
     assert held is not None, "a value is there"
-
-    def write(place: Place, t: Type) -> list[typed.Stmt]:
-        done = c.settled(held, t) if isinstance(t, Scalar) else held
-        return [] if done is None else [typed.Assign(place(()), done, span=held.span)]
-
-    return Filler((), (held,), write)
+    return _alone(c, held, held.span)
 
 
 def _shown(f: Filler) -> str:

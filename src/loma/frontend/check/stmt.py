@@ -11,10 +11,9 @@ from loma.frontend.check import lists
 from loma.frontend.check import stacks as check_stacks
 from loma.frontend.check.call import STATEMENTS
 from loma.frontend.check.construct import fill, fill_array
-from loma.frontend.check.each import each, reduce_each
+from loma.frontend.check.each import bounds, each, reduction
 from loma.frontend.check.generic_types import innermost
 from loma.frontend.check.launch import launch
-from loma.frontend.check.reduce import bounds, reduction
 from loma.frontend.check.scope import Entry, FunctionValue
 from loma.frontend.check.short import flag, keep
 from loma.frontend.check.sizes import shape_expressions, size_symbols
@@ -210,11 +209,9 @@ class FunctionChecker(StackChecker):
         """target = an array as it is written."""
         return lists.assigned(self, s, e)
 
-    def reduction(self, e: surface.Reduce | surface.ReduceEach) -> typed.Expr | None:
-        """A reduction over a range, or over arrays."""
-        if isinstance(e, surface.Reduce):
-            return reduction(self, e)
-        return reduce_each(self, e)
+    def reduction(self, e: surface.Reduce) -> typed.Expr | None:
+        """A reduction of what a loop visits."""
+        return reduction(self, e)
 
     def _declare(self, s: surface.Declare) -> typed.Stmt | None:
         if isinstance(s.type, surface.StackTypeExpr):

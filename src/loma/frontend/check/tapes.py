@@ -21,9 +21,7 @@ def atomic_add(c: FunctionChecker, e: surface.Call, span: Span) -> typed.Stmt | 
     if values is None:
         return None
     target, value = values
-    if not c.writable(e.args[0]):
-        if not is_place(e.args[0]):
-            c.report(codes.not_a_place(e, e.args[0].span, "place"))
+    if not _is_target(c, e, e.args[0]):
         return None
     if target.type is BOOL:
         c.report(codes.not_a_number(e, e.args[0].span, "bool", "numbers"))
@@ -67,8 +65,12 @@ def _framed(
         return c.settled(value, value.type)
     if not check_written(c, value):
         return None
-    if not c.writable(operand):
-        if not is_place(operand):
-            c.report(codes.not_a_place(e, operand.span, "place"))
-        return None
-    return value
+    return value if _is_target(c, e, operand) else None
+
+
+def _is_target(c: FunctionChecker, e: surface.Call, operand: surface.Expr) -> bool:
+    """Whether an operand is a place that can be written; reports one that is none."""
+    written = c.writable(operand)
+    if not written and not is_place(operand):
+        c.report(codes.not_a_place(e, operand.span, "place"))
+    return written

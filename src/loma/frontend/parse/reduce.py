@@ -9,7 +9,6 @@ from loma.diagnostics import Span
 from loma.frontend import surface
 from loma.frontend.codes import parallel as codes
 from loma.frontend.parse.each import over
-from loma.frontend.parse.range import bounds
 
 if TYPE_CHECKING:
     from loma.frontend.parse.expr import ExpressionParser
@@ -49,19 +48,11 @@ def _reduced(
 ) -> surface.Expr:
     """The reduction; of the value as a question, answered by `not` so many times."""
     each, *rest = loops
-    match each:
-        case ast.comprehension(ast.Name(name) as target, ast.Call(
-                ast.Name("range"), [_, *_] as given, [])) if len(given) <= 3:
-            counter = surface.Name(p.identifier(name, p.span(target)), span=p.span(target))
-            start, stop, step = bounds(p, given)
-            inner = _value(p, kind, each, rest, value, times)
-            return surface.Reduce(kind, counter, start, stop, step, inner, span=span)
-        case _:
-            visited = over(p, each.target, each.iter)
-            inner = _value(p, kind, each, rest, value, times)
-            if visited is None:
-                return surface.Bad(span=span)
-            return surface.ReduceEach(kind, visited, inner, span=span)
+    visited = over(p, each.target, each.iter)
+    inner = _value(p, kind, each, rest, value, times)
+    if visited is None:
+        return surface.Bad(span=span)
+    return surface.Reduce(kind, visited, inner, span=span)
 
 
 def _value(
