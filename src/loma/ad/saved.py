@@ -47,8 +47,13 @@ class Saved:
         """A copy of a root of known length."""
         count = count_of(made)
         copy = self.b.alloc(x.content, x.name, count)
-        self.each(x, (), count, lambda path: self.b.store(copy, path, self.b.load(x, path)))
+        self.fill(copy, x, count)
         return copy
+
+    def fill(self, into: Var, source: Var, count: Operand | None) -> None:
+        """Copies every scalar of a root into another one of the same shape."""
+        b = self.b
+        self.each(source, (), count, lambda path: b.store(into, path, b.load(source, path)))
 
     def keep(self, x: Var, made: Op | None, tape: Callable[[], Var]) -> Kept:
         """A copy of a root of known length on the tape."""

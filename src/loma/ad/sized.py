@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from loma.ad.once import Once
 from loma.ad.saved import Saved
 from loma.ir.builder import Builder, const
-from loma.ir.nodes import Argument, Const, Function, Operand, Path, Var
+from loma.ir.nodes import Argument, Const, Function, Operand, Var
 from loma.ir.prims import choice
 from loma.ir.types import I32, ArrayType, Scalar, Structs, has_pointer
 
@@ -51,8 +51,4 @@ class Sized:
 
     def copy(self, b: Builder, source: Var, into: Var, length: Operand) -> None:
         """Copies every scalar of an array into another one."""
-
-        def one(path: Path) -> None:
-            b.store(into, path, b.load(source, path))
-
-        Saved(b, self.structs).each(source, (), length, one)
+        Saved(b, self.structs).fill(into, source, length)

@@ -42,6 +42,7 @@ SCALARS: Final[dict[Scalar, np.dtype[Any]]] = {
     Scalar.BOOL: np.dtype(np.int32), Scalar.I32: np.dtype(np.int32),
     Scalar.I64: np.dtype(np.int64), Scalar.F32: np.dtype(np.float32),
     Scalar.F64: np.dtype(np.float64)}
+DTYPES: Final = {**SCALARS, Scalar.BOOL: np.dtype(np.bool_)}  # as NumPy and its like have them
 POINTER: Final = np.dtype(np.uintp)
 OTHER_FLOATS: Final = (np.float16, np.longdouble)
 

@@ -273,16 +273,21 @@ class Function:
     def _usual(self) -> Scalar:
         return next(iter(self._descriptions), F64)
 
+    def beside(self, key: tuple[str, ...], make: Callable[[], Mapped]) -> Function:
+        """A function of a text about this one, made once for each key."""
+        found = self.maps.get(key)
+        if found is None:
+            found = self.maps.setdefault(key, Function(make()))
+            found.debug = self.debug
+        return found
+
     def map(self, *args: Value, **kwargs: Value) -> Value:
         """The function on each element of arrays; arguments are broadcast as NumPy does it."""
         signature = self.signature
         values = given(self.name, signature.written, args, kwargs)
         names_, flat, shape = spread(self.name, signature, values)
-        kernel = self.maps.get(names_)
-        if kernel is None:
-            made = mapped(self.__loma_definition__, self.name, signature, names_)
-            kernel = self.maps.setdefault(names_, Function(made))
-            kernel.debug = self.debug
+        kernel = self.beside(names_, lambda: mapped(
+            self.__loma_definition__, self.name, signature, names_))
         out = kernel(**flat)
         if isinstance(out, tuple):
             return type(out)(*(x.reshape(shape) for x in out))

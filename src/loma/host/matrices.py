@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from loma.host.arrays import SCALARS
+from loma.host.arrays import DTYPES
 from loma.host.call import result_name
 from loma.host.interop.buffers import RETURNED
 from loma.host.interop.op import OTHER, PRIMAL, Op, Source
@@ -27,7 +27,6 @@ Arrays: TypeAlias = Mapping[str, Array]
 Blocks: TypeAlias = dict[tuple[str, str], Value]
 WIDTHS: Final = ((7, 8), (3, 4))  # so many directions and more: so many in each pass
 AT_ONCE: Final = 1 << 22  # numbers in the results of one call
-DTYPES: Final = {**SCALARS, Scalar.BOOL: np.dtype(np.bool_)}
 
 
 class NumPyArrays:

@@ -21,15 +21,12 @@ def gradient_function(f: Function, number: str, names: Sequence[str]) -> Functio
     """The gradient of an output that is a number, by some inputs: returned, if it is one number,
     else in outputs `grad_x`.
     """
-    key = ("", number, *names)
-    found = f.maps.get(key)
-    if found is None:
-        text = _Text(f, tuple(names), number).whole()
-        definition = f.__loma_definition__
-        made = Mapped(definition, text, "grad", {"reverse": derivative(definition, Mode.REVERSE)})
-        found = f.maps.setdefault(key, Function(made))
-        found.debug = f.debug
-    return found
+
+    def made() -> Mapped:
+        text, primal = _Text(f, tuple(names), number).whole(), f.__loma_definition__
+        return Mapped(primal, text, "grad", {"reverse": derivative(primal, Mode.REVERSE)})
+
+    return f.beside(("", number, *names), made)
 
 
 @dataclass(eq=False)

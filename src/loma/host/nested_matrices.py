@@ -28,15 +28,12 @@ def jacobian_function(f: Function, names: Sequence[str], label: str = "jacobian"
         raise TypeError(
             f"`{label}` of the kernel `{f.name}` cannot be differentiated again: "
             "only that of a function can")
-    key = ("", "", label, *names)
-    found = f.maps.get(key)
-    if found is None:
-        definition = f.__loma_definition__
-        text = _Text(f, tuple(names), label).whole()
-        made = Mapped(definition, text, label, {"forward": derivative(definition, Mode.FORWARD)})
-        found = f.maps.setdefault(key, Function(made))
-        found.debug = f.debug
-    return found
+
+    def made() -> Mapped:
+        text, primal = _Text(f, tuple(names), label).whole(), f.__loma_definition__
+        return Mapped(primal, text, label, {"forward": derivative(primal, Mode.FORWARD)})
+
+    return f.beside(("", "", label, *names), made)
 
 
 def hessian_function(f: Function, number: str, names: Sequence[str]) -> Function:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from loma.diagnostics import Span
 from loma.ir.analysis.roots import bases
-from loma.ir.builder import place_type
+from loma.ir.builder import NOTHING, place_type
 from loma.ir.nodes import (
     Alloc,
     Apply,
@@ -334,7 +334,7 @@ class _Apart(Rewriter):
             arm, self.ops = Region((), tuple(self.ops), ()), outer
             test = Var("is_this", BOOL)
             self.emit(Apply(A.EQ, (which, Const(k, I64)), test, span=op.span))
-            self.emit(If(test, arm, Region((), (), ()), (), span=op.span))
+            self.emit(If(test, arm, NOTHING, (), span=op.span))
 
     def loaded(self, cell: Var, span: Span) -> Var:
         """An integer that a call left."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable
 from dataclasses import replace
-from functools import cached_property
 from typing import Final
 
 from loma.ir.analysis.alias import Aliases, Place
@@ -57,19 +56,14 @@ class _Share(Rewriter):
 
     def __init__(self, function: Function, aliases: Aliases) -> None:
         super().__init__()
-        self.old = function
         self.aliases = aliases
         self.effects = EffectTable(aliases)
+        self.nests = Nests(function)
         self.known = Known(aliases)
         self.seen: dict[Hashable, Var] = {}
         self.trail: list[Hashable] = []
         self.numbers: dict[Hashable, int] = {}
         self.square_roots: set[Var] = set()
-
-    @cached_property
-    def nests(self) -> Nests:
-        """The loops of the function."""
-        return Nests(self.old)
 
     def op(self, op: Op) -> None:
         match op:

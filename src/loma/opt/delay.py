@@ -37,7 +37,7 @@ from loma.ir.nodes import (
 )
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import clone_op, value
-from loma.opt.distribute import Stream, cone, same_shape, streams_of
+from loma.opt.distribute import Stream, same_shape, scalar_cone, streams_of
 from loma.opt.emit import Emitter
 from loma.opt.rewrite import Rewriter
 
@@ -203,7 +203,7 @@ class _Carried:
         times = make.add(old.count, const(k, type_of(old.count)))
         here = make.add(old.start, make.mul(times, old.step))
         subst: dict[Var, Operand] = {old.body.args[0]: here}
-        for x in cone(old.body, [i for i in path if isinstance(i, Var)]):
+        for x in scalar_cone(old.body, [i for i in path if isinstance(i, Var)]):
             self.to.emit(clone_op(x, subst))
         return tuple(i if isinstance(i, str) else value(i, subst) for i in path)
 

@@ -39,6 +39,7 @@ from loma.ir.traverse import value as operand_under
 from loma.ir.types import ArrayType, Ref, Scalar
 from loma.opt.emit import Emitter
 from loma.opt.forwards import order_free
+from loma.opt.nest import cone
 from loma.opt.rewrite import Rewriter
 
 BLOCK: Final = 256
@@ -197,7 +198,7 @@ class _Distribute(Rewriter):
         outer, self.ops = self.ops, []
         e = Emitter(self, op.span)
         subst: dict[Var, Operand] = {op.body.args[0]: e.add(start, e.mul(k, op.step))}
-        needed = cone(op.body, [i for s in group for i in s.op.path if isinstance(i, Var)])
+        needed = scalar_cone(op.body, [i for s in group for i in s.op.path if isinstance(i, Var)])
         for x in needed:
             self.emit(clone_op(x, subst))
         for s in group:
@@ -271,15 +272,9 @@ def _groups(streams: list[Stream]) -> list[list[Stream]]:
     return groups
 
 
-def cone(body: Region, wanted: list[Var]) -> list[Op]:
+def scalar_cone(body: Region, wanted: list[Var]) -> list[Op]:
     """The scalar operations of a body that compute the wanted values, in order."""
-    live = set(wanted)
-    found: list[Op] = []
-    for op in reversed(body.ops):
-        if isinstance(op, Apply) and op.out in live:
-            found.append(op)
-            live.update(x for x in op.args if isinstance(x, Var))
-    return found[::-1]
+    return cone([x for x in body.ops if isinstance(x, Apply)], set(wanted))
 
 
 def _buffer(x: Accum) -> Var:

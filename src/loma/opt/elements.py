@@ -56,13 +56,13 @@ def _endless(root: Var) -> bool:
 class _Scan:
     """Where arrays are accessed: by which terms, and at which distance from them.
 
-    `outside` is what is bound before an array is made, `defined` the scalar operation of each
-    variable, if it has one; `refused` arrays cannot be taken apart.
+    `defined` is the scalar operation of each variable, if it has one, `inside` those of the
+    variables that are bound after an array is made; `refused` arrays cannot be taken apart.
     """
 
     made: set[Var]
-    outside: dict[Var, frozenset[Var]] = field(default_factory=dict)
     defined: dict[Var, Apply | None] = field(default_factory=dict)
+    inside: dict[Var, dict[Var, Apply | None]] = field(default_factory=dict)
     terms: dict[Var, set[Terms]] = field(default_factory=dict)
     offsets: dict[Access, int] = field(default_factory=dict)
     refused: set[Var] = field(default_factory=set)
@@ -85,7 +85,9 @@ class _Scan:
         for op in region.ops:
             match op:
                 case Alloc(out) if out in self.made:
-                    self.outside[out] = frozenset(known)
+                    before = frozenset(known)
+                    self.inside[out] = {
+                        v: made for v, made in self.defined.items() if v not in before}
                 case Load(root, path) | Store(root, path) | Accum(root, path) if root in self.made:
                     self.access(op, root, path[0])
                 case _:
@@ -97,9 +99,7 @@ class _Scan:
     def access(self, op: Access, root: Var, index: Operand | str) -> None:
         """Notes one access."""
         assert not isinstance(index, str), "an array has indices"
-        known = self.outside[root]
-        inside = {v: made for v, made in self.defined.items() if v not in known}
-        form = affine(index, NO_INDEX, inside)
+        form = affine(index, NO_INDEX, self.inside[root])
         if form is None:
             self.refused.add(root)
             return

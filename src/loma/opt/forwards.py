@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import TypeAlias
 
 from loma.ir.analysis.alias import Aliases, Key
 from loma.ir.analysis.apart import Nests
 from loma.ir.analysis.effects import EffectTable
-from loma.ir.analysis.polynomial import Polynomials, polynomial
+from loma.ir.analysis.polynomial import polynomial
 from loma.ir.builder import const, type_of
 from loma.ir.nodes import (
     Accum,
@@ -49,17 +49,7 @@ class _Forwards(Rewriter):
     def __init__(self, function: Function, module: Module) -> None:
         super().__init__()
         self.effects = EffectTable(Aliases(function, module))
-        self.old = function
-
-    @cached_property
-    def nests(self) -> Nests:
-        """The loops of the function."""
-        return Nests(self.old)
-
-    @cached_property
-    def polynomials(self) -> Polynomials:
-        """The integer expressions of the function."""
-        return Polynomials.of_function(self.old)
+        self.nests = Nests(function)
 
     def op(self, op: Op) -> None:
         new = self.nested(op)
@@ -77,7 +67,7 @@ class _Forwards(Rewriter):
 
     def last(self, op: For) -> Operand:
         """The last index, most often a number."""
-        of, t = self.polynomials.of, type_of(op.count)
+        of, t = self.nests.polynomials.of, type_of(op.count)
         turns = of(op.count).plus(polynomial(1), -1)
         found = of(op.start).plus(turns, int(op.step.value))
         if not found.variables():

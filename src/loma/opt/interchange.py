@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from loma.ir.analysis.alias import Aliases, same
+from loma.ir.analysis.alias import Aliases, key_of
 from loma.ir.analysis.effects import EffectTable
 from loma.ir.analysis.polynomial import Polynomials
 from loma.ir.builder import is_const
@@ -43,7 +43,7 @@ from loma.ir.nodes import (
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import bound, clone_region, indices, op_reads, operands, reads
 from loma.opt.forwards import carries_sums, order_free
-from loma.opt.nest import work
+from loma.opt.nest import cone, work
 from loma.opt.rewrite import Rewriter, applied
 
 SHORT: Final = 8
@@ -97,9 +97,9 @@ class Pair:
     def cleared(self) -> set[Op]:
         """The loads of what is overwritten then."""
         return {x for x in self.beside if isinstance(x, Load) and any(
-            x.root is y.root and same_path(x.path, y.path) for y in self.clears)}
+            x.root is y.root and key_of(x.path) == key_of(y.path) for y in self.clears)}
 
-    def needed(self) -> list[Apply | Load]:
+    def needed(self) -> list[Op]:
         """The operations beside the inner loop that an iteration of it needs."""
         live: set[Operand] = set(reads(self.inner.body))
         live.update(i for t in self.totals for i in indices(t.to.path))
@@ -264,15 +264,7 @@ def _goes_on(before: Sequence[Apply | Load], inner: For, k: int, x: Store | Accu
     load = next((y for y in before if isinstance(y, Load) and y.out is inner.inits[k]), None)
     if load is None or isinstance(x, Accum):
         return False
-    return load.root is x.root and same_path(load.path, x.path)
-
-
-def same_path(a: Path, b: Path) -> bool:
-    """Whether two paths are written alike."""
-    return len(a) == len(b) and all(
-        x == y if isinstance(x, str) or isinstance(y, str) else same(x, y)
-        for x, y in zip(a, b, strict=True)
-    )
+    return load.root is x.root and key_of(load.path) == key_of(x.path)
 
 
 def _begins(t: Total, before: Sequence[Apply | Load], inner: For, fixed: set[Var]) -> bool:
@@ -285,16 +277,6 @@ def _begins(t: Total, before: Sequence[Apply | Load], inner: For, fixed: set[Var
     return init not in fixed
 
 
-def cone(ops: Sequence[Apply | Load], live: set[Operand]) -> list[Apply | Load]:
-    """The operations that compute some values, in order; `live` grows."""
-    found: list[Apply | Load] = []
-    for x in reversed(ops):
-        if x.out in live:
-            found.append(x)
-            live.update(operands(x))
-    return found[::-1]
-
-
 @dataclass(frozen=True, slots=True)
 class _Exchanged:
     """Emits a pair of loops the other way round."""
@@ -305,15 +287,14 @@ class _Exchanged:
     def emit(self) -> None:
         """What goes before the inner loop, the two loops, and what is overwritten then."""
         outer, inner = self.pair.outer, self.pair.inner
-        if starts := [t for t in self.pair.totals if not self.in_memory(t)]:
+        starts = [t for t in self.pair.totals if not self.in_memory(t)]
+        if starts or outer.inits or self.pair.adds:
             self.to.emit(self.loop(self.started(starts)))
-        elif outer.inits or self.pair.adds:
-            self.to.emit(self.loop(self.started([])))
         k = Var(inner.body.args[0].name, inner.body.args[0].type)
         body = Region((k,), (self.loop(self.both(k)),), ())
         self.to.emit(replace(inner, inits=(), outs=(), body=body))
         if self.pair.clears:
-            self.to.emit(self.loop(self.copied(self.pair.clears)))
+            self.to.emit(self.loop(self.cleared()))
 
     def in_memory(self, t: Total) -> bool:
         """Whether nothing is to be done before a sum's first term is added."""
@@ -336,12 +317,11 @@ class _Exchanged:
         ops = (*pair.beside, *pair.adds, *starts)
         return clone_region(Region(old.args, ops, old.yields), {})
 
-    def copied(self, ops: Sequence[Op]) -> Region:
-        """Some operations of the outer body, with what computes their operands."""
+    def cleared(self) -> Region:
+        """What overwrites what was read, with what computes its operands."""
         pair = self.pair
-        live = {v for x in ops for v in operands(x)}
-        needed = cone(pair.beside, live)
-        return clone_region(Region(pair.outer.body.args[:1], (*needed, *ops), ()), {})
+        needed = cone(pair.beside, {v for x in pair.clears for v in operands(x)})
+        return clone_region(Region(pair.outer.body.args[:1], (*needed, *pair.clears), ()), {})
 
     def both(self, k: Var) -> Region:
         """An iteration of both loops: terms of sums are added to their places."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -30,14 +30,10 @@ class Nest:
 
     def cone(self, x: Operand) -> list[Op] | None:
         """The operations that compute a value, in order; None if carried values take part."""
-        live = {x} if isinstance(x, Var) else set()
-        found: list[Op] = []
-        for op in reversed(self.before):
-            if any(v in live for v in outs(op)):
-                found.append(op)
-                live.update(v for v in operands(op) if isinstance(v, Var))
+        live = {x}
+        found = cone(self.before, live)
         carried = live & self.inside() - {v for op in found for v in outs(op)}
-        return None if carried else found[::-1]
+        return None if carried else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +110,18 @@ def without(op: For, gone: set[Accum]) -> For:
     """The nest without some additions of its innermost body."""
     ops = tuple(without(x, gone) if isinstance(x, For) else x for x in op.body.ops if x not in gone)
     return replace(op, body=replace(op.body, ops=ops))
+
+
+def cone(ops: Sequence[Op], live: set[Operand]) -> list[Op]:
+    """Those of some operations that compute the values that are `live`, in order; what these need
+    is live, too.
+    """
+    found: list[Op] = []
+    for op in reversed(ops):
+        if any(v in live for v in outs(op)):
+            found.append(op)
+            live.update(operands(op))
+    return found[::-1]
 
 
 def work(ops: Iterable[Op]) -> int:

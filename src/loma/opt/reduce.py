@@ -9,7 +9,6 @@ where the loop runs zero times (an element of an array) is added to only if the 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 
 from loma.ir.analysis.alias import Aliases, Place
 from loma.ir.analysis.apart import Nests
@@ -53,14 +52,9 @@ def run_parallel(function: Function, module: Module) -> Function:
 class _Reduce(Rewriter):
     def __init__(self, function: Function, module: Module, parallel: bool) -> None:
         super().__init__()
-        self.old = function
         self.effects = EffectTable(Aliases(function, module))
+        self.nests = Nests(function)
         self.parallel = parallel
-
-    @cached_property
-    def nests(self) -> Nests:
-        """The loops of the function."""
-        return Nests(self.old)
 
     def op(self, op: Op) -> None:
         new = self.nested(op)

@@ -203,9 +203,8 @@ class Code:
         self.line(f"br i1 {idle}, label %{on}, label %{look}, !prof !{LIKELY}")
         self.block(look)
         go = self.value(f"call i1 @loma_look(ptr %ctx) {OWN_MEMORY}")
-        site = self.unit.sites.number(span, Trap.CANCELLED)
-        self.traps[site] = None
-        self.line(f"br i1 {go}, label %{on}, label %trap{site}, !prof !{LIKELY}")
+        self.trap_unless(go, self.unit.sites.number(span, Trap.CANCELLED))
+        self.line(f"br label %{on}")
         self.block(on)
 
     def load(self, type: Scalar, address: str) -> str:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 MODULES: Final = {"torch": "Tensor", "jax": "Array"}
 PLAIN: Final = (int, float, bool, str, type(None))
-GPU: Final = (2, 13)
-"""Devices of DLPack: a GPU's memory, and memory that it shares with the host."""
 
 
 def door(values: Mapping[str, Any]) -> Callable[..., Any] | None:
@@ -65,7 +63,9 @@ def _teller(kind: type) -> Callable[[Any], str]:
     if hasattr(kind, "__cuda_array_interface__"):
         return lambda x: "other"
     if hasattr(kind, "__dlpack_device__"):
-        return lambda x: "other" if x.__dlpack_device__()[0] in GPU else ""
+        from loma.backends.dlpack import CUDA_KINDS
+
+        return lambda x: "other" if x.__dlpack_device__()[0] in CUDA_KINDS else ""
     return lambda x: library_on_gpu(inside(x))
 
 
@@ -84,7 +84,16 @@ def jax_has_gpu() -> bool:
 
 def _holds(values: Iterable[object], array: type) -> bool:
     """Whether one of the values is, or holds, an array."""
-    return any(isinstance(x, array) or _holds(inside(x), array) for x in values)
+    return any(True for _ in arrays_in(values, array))
+
+
+def arrays_in(values: Iterable[object], array: type) -> Iterator[Any]:
+    """The values that are arrays of a class, and those that values hold."""
+    for x in values:
+        if isinstance(x, array):
+            yield x
+        else:
+            yield from arrays_in(inside(x), array)
 
 
 def inside(x: object) -> Iterable[Any]:

@@ -8,8 +8,9 @@ from typing import Any, Final, TypeAlias
 import cupy
 import numpy as np
 
+from loma.host.arrays import DTYPES
 from loma.host.interop import library_on_gpu
-from loma.host.interop.device_op import DTYPES, Plain
+from loma.host.interop.device_op import Plain
 from loma.host.values import article
 from loma.ir.types import F64, Scalar
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from loma.backends.cuda_arrays import Borrowed
-from loma.host.interop import inside, on_gpu
-from loma.host.interop.device_op import DTYPES, HOST, computed
+from loma.host.arrays import DTYPES
+from loma.host.interop import arrays_in, on_gpu
+from loma.host.interop.device_op import HOST, computed
 from loma.host.interop.gpu import there
 from loma.host.interop.op import Op, op_of
 from loma.ir.types import Scalar
@@ -126,13 +127,5 @@ def called_back(op: Op, *arrays: Value) -> list[Value]:
 
 def device_of(values: Mapping[str, Value]) -> Value:
     """The GPU of a call."""
-    found = (x for x in _arrays(values.values()) if on_gpu([x]))
+    found = (x for x in arrays_in(values.values(), jax.Array) if on_gpu([x]))
     return next(iter(next(found).devices()))
-
-
-def _arrays(values: Iterable[Value]) -> Iterator[Value]:
-    for x in values:
-        if isinstance(x, jax.Array):
-            yield x
-        else:
-            yield from _arrays(inside(x))

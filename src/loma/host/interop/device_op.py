@@ -10,14 +10,12 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 
 from loma.backends.llvm.flat_shape import Built, Column, Count, Dim, Direct, Operand, Place, Rows
+from loma.host.arrays import DTYPES
 from loma.host.interop.op import Op
 from loma.host.refusals import ArgumentTypeError
 from loma.ir.types import Scalar, StructType, Type
 
 Value: TypeAlias = Any  # an array of a library
-DTYPES: Final = {
-    Scalar.BOOL: np.dtype(np.bool_), Scalar.I32: np.dtype(np.int32), Scalar.I64: np.dtype(np.int64),
-    Scalar.F32: np.dtype(np.float32), Scalar.F64: np.dtype(np.float64)}
 WORD: Final = 8
 
 

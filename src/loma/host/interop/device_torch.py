@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import torch
 
-from loma.host.interop import inside
+from loma.host.interop import arrays_in
 from loma.host.interop.device_op import computed
 from loma.host.interop.op import Op
 from loma.host.interop.torch import DTYPES, Tensors
@@ -121,13 +121,6 @@ def on_device(op: Op, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 def device_of(values: Mapping[str, Value]) -> torch.device:
     """The GPU of a call."""
-    found = (x for x in _tensors(values.values()) if x.is_cuda)
-    return next(found).device
-
-
-def _tensors(values: Iterable[Value]) -> Iterator[torch.Tensor]:
-    for x in values:
-        if isinstance(x, torch.Tensor):
-            yield x
-        else:
-            yield from _tensors(inside(x))
+    found = (x for x in arrays_in(values.values(), torch.Tensor) if x.is_cuda)
+    device: torch.device = next(found).device
+    return device

@@ -21,6 +21,7 @@ from jax.interpreters import ad, batching, mlir
 
 from loma.backends.llvm.xla_call import NAME, TABLE, compile_xla_call
 from loma.host.arguments import Given
+from loma.host.arrays import DTYPES
 from loma.host.entries import fetched
 from loma.host.function import Function
 from loma.host.interop import jax_has_gpu, on_gpu
@@ -30,9 +31,6 @@ from loma.host.refusals import ArgumentTypeError
 from loma.host.values import Value, article
 from loma.ir.types import F32, F64, Scalar
 
-DTYPES: Final = {
-    Scalar.BOOL: np.dtype(np.bool_), Scalar.I32: np.dtype(np.int32), Scalar.I64: np.dtype(np.int64),
-    Scalar.F32: np.dtype(np.float32), Scalar.F64: np.dtype(np.float64)}
 SCALARS: Final = {d: s for s, d in DTYPES.items()}
 NUMBERS: Final = itertools.count()
 KEPT: Final[list[object]] = []

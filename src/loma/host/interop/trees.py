@@ -14,7 +14,7 @@ import numpy as np
 
 from loma.backends.llvm.flat_shape import Dim
 from loma.host.arguments import Given
-from loma.host.arrays import SCALARS, Converter
+from loma.host.arrays import DTYPES, SCALARS, Converter
 from loma.host.call import result_name
 from loma.host.description import explicit_members
 from loma.host.function import Function
@@ -250,7 +250,7 @@ def _constant(kit: Kit, op: Op, b: Buffer, t: Taken) -> Value:
         return kit.number(op.instance.convert.number(x, b.leaf.type, b.path), b.leaf.type)
     if isinstance(x, LISTS) and any(_holds(kit, i) for i in x):
         return _stacked(kit, op, b, x, where)
-    dtype = np.dtype(np.bool_) if b.leaf.type is Scalar.BOOL else SCALARS[b.leaf.type]
+    dtype = DTYPES[b.leaf.type]
     try:
         found = np.asarray(x)
         if not isinstance(x, np.ndarray) and found.dtype.kind in KINDS[dtype.kind]:
@@ -282,7 +282,7 @@ def _stacked(kit: Kit, op: Op, b: Buffer, x: Sequence[Value], where: str) -> Val
 
 def wanted(kit: Kit, b: Buffer) -> str:
     """What an argument must be, in words."""
-    name = "bool" if b.leaf.type is Scalar.BOOL else SCALARS[b.leaf.type].name
+    name = DTYPES[b.leaf.type].name
     dims = b.leaf.dims
     if not dims:
         return f"a number or {article(name)} {name} {kit.noun} without dimensions"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeAlias
 
 from loma.ir.analysis.alias import Key
@@ -204,14 +205,28 @@ def _in(access: Access, region: Region) -> bool:
 
 
 class Nests:
-    """The loops of a function, and what never meets in them."""
+    """The loops of a function, and what never meets in them: found out when it is asked."""
 
     def __init__(self, function: Function) -> None:
-        self.polynomials = Polynomials.of_function(function)
-        self.loops = {op.body.args[0]: op for op in walk(function.body) if isinstance(op, For)}
-        self.ranges = Ranges()
+        self.function = function
+
+    @cached_property
+    def polynomials(self) -> Polynomials:
+        """The integer expressions."""
+        return Polynomials.of_function(self.function)
+
+    @cached_property
+    def loops(self) -> dict[Var, For]:
+        """The loops, by their indices."""
+        return {op.body.args[0]: op for op in walk(self.function.body) if isinstance(op, For)}
+
+    @cached_property
+    def ranges(self) -> Ranges:
+        """The ranges of all loops."""
+        found = Ranges()
         for loop in self.loops.values():
-            self.ranges.enter(self.polynomials, loop, {})
+            found.enter(self.polynomials, loop, {})
+        return found
 
     def never_meet(self, loop: For, a: Key, b: Key) -> bool:
         """Whether two paths from one root lead to different places, in whatever iterations of a
