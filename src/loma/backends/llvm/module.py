@@ -18,7 +18,8 @@ from loma.ir.nodes import Argument, Direction, Function, Module, Op, Trap
 from loma.ir.types import ArrayType, Ref, Scalar, StructType
 
 # In a large module LLVM does not optimise what seldom runs: bodies for arguments that overlap (#1),
-# and the runtime (#2). They take half of the compile time otherwise.
+# and the runtime (#2). They take half of the compile time otherwise. What runs once in a call or
+# less, never in a loop, is never optimised (#3).
 LARGE: Final = 50_000
 # LLVM's time grows with the square of a function's length: from here on it is translated as it is.
 HUGE: Final = 500_000

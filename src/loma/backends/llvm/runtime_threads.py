@@ -10,7 +10,7 @@ from loma.backends.base import DEFAULT_STACK
 DEFAULT_LIMIT_PERCENT: Final = 80
 
 THREADS: Final = """
-define internal void @loma_init() nounwind #2 {
+define internal void @loma_init() nounwind #3 {
   %keyp = getelementptr %loma.state, ptr @loma_state, i32 0, i32 1
   %r = call i32 @pthread_key_create(ptr %keyp, ptr @free)
   %pages = call i64 @sysconf(i32 85)
@@ -28,7 +28,7 @@ define internal void @loma_init() nounwind #2 {
   ret void
 }
 
-define internal ptr @loma_lowest() nounwind #2 {
+define internal ptr @loma_lowest() nounwind #3 {
   %attr = alloca [64 x i8], align 16
   %low = alloca ptr
   %size = alloca i64
@@ -51,7 +51,7 @@ have:
   ret ptr %safe
 }
 
-define internal ptr @loma_record() nounwind #2 {
+define internal ptr @loma_record() nounwind #3 {
   %ready = load atomic i32, ptr @loma_state acquire, align 4
   %set = icmp ne i32 %ready, 0
   br i1 %set, label %look, label %init
@@ -80,7 +80,7 @@ done:
   ret ptr %out
 }
 
-define internal ptr @loma_enter(ptr %ctx) nounwind #2 {
+define internal ptr @loma_enter(ptr %ctx) nounwind #3 {
   %rec = call ptr @loma_record()
   %firstp = getelementptr %loma.ctx, ptr %ctx, i32 0, i32 1
   store ptr null, ptr %firstp
@@ -106,7 +106,7 @@ define internal ptr @loma_enter(ptr %ctx) nounwind #2 {
   ret ptr %rec
 }
 
-define internal void @loma_leave(ptr %ctx, ptr %rec) nounwind #2 {
+define internal void @loma_leave(ptr %ctx, ptr %rec) nounwind #3 {
 entry:
   %sitep = getelementptr %loma.ctx, ptr %ctx, i32 0, i32 7
   %site = load i32, ptr %sitep
