@@ -109,18 +109,18 @@ def kernels(
     *,
     strict: bool = False,
     aliased: bool = False,
-    summed: bool = True,
+    segmented: bool = True,
     owning: bool = False,
 ) -> list[Kernel]:
     """The kernels of a module for devices.
 
-    `aliased`: their arguments may be the same memory. `summed`: the device can add up what the
-    threads of a group have. `owning`: kernels are told which arrays hold nothing yet.
+    `aliased`: their arguments may be the same memory. `segmented`: the device counts segments of
+    loops in 64 bits. `owning`: kernels are told which arrays hold nothing yet.
     """
     chosen = [f for f in module.functions.values() if f.signature.simd and f.exported]
     return [
         device.kernel(
-            f, module, strict=strict, aliased=aliased, summed=summed, owning=owning
+            f, module, strict=strict, aliased=aliased, segmented=segmented, owning=owning
         )
         for f in chosen
     ]

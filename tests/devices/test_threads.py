@@ -30,7 +30,7 @@ FIRST = int(os.environ.get("LOMA_SEED", "1")) * 100_003
 
 def kernels(module: Module, *, flat: bool = False) -> dict[str, Kernel]:
     """As CUDA gets them, or a language without pointers."""
-    return {k.name: k for k in driver.kernels(module, owning=not flat, summed=not flat)}
+    return {k.name: k for k in driver.kernels(module, owning=not flat, segmented=not flat)}
 
 
 def outcome(run: Any, given: list[Any]) -> list[Any]:

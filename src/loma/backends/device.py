@@ -118,7 +118,7 @@ class KernelFacts:
     `writes` are the positions of the arguments that it writes, `added` of those that it only adds
     to, and `owned` of arrays whose element i is thread i's, with the bytes of an element. `told`
     are the positions of arrays whose lengths it is told, with the bytes of an element, and the name
-    of the parameter.
+    of the parameter. `lanes`, if any: so many at most share its threads.
     """
 
     entry: str
@@ -130,6 +130,7 @@ class KernelFacts:
     added: frozenset[int] = frozenset()
     owned: tuple[tuple[int, int], ...] = ()
     told: tuple[tuple[int, int, str], ...] = ()
+    lanes: int = 0
 
 
 def device_text(

@@ -152,14 +152,12 @@ class Launcher:
             self._clear(kernel, arguments, max(threads, 0))
         if threads <= 0:
             return
-        group = self.device.group(threads)
-        needed = -(-threads // group)
         given: list[Argument] = [*arguments]
         if kernel.owned:
             given += owned_arguments(kernel, arguments, fresh)
         given += lengths(kernel, arguments)
         given.append(Scalar(threads, "i"))
-        groups = min(needed, self.device.groups * (1 if kernel.sums else MORE))
+        group, groups = self._groups(kernel, threads)
         flag = self.device.flag
         if not kernel.context:
             self.device.launch(kernel.entry, groups, group, given)
@@ -223,10 +221,9 @@ class Launcher:
         self, name: str, kernel: KernelFacts, arguments: list[Argument], threads: int
     ) -> int:
         device = self.device
-        group = device.group(threads)
+        group, groups = self._groups(kernel, threads)
         words = self.words.setdefault(name, FIRST_WORDS) if kernel.tape else 1
         size = self.bytes.setdefault(name, FIRST_BYTES) if kernel.heap else 16
-        groups = min(-(-threads // group), device.groups * (1 if kernel.sums else MORE))
         if kernel.tape or kernel.heap:
             groups = min(groups, self._fitting(name, group, 4 * words + size))
         lanes = groups * group
@@ -240,6 +237,12 @@ class Launcher:
         number = bytearray(4)
         device.download(error, memoryview(number))
         return int.from_bytes(number, "little", signed=True)
+
+    def _groups(self, kernel: KernelFacts, threads: int) -> tuple[int, int]:
+        """How many threads are in a group, and how many groups are started."""
+        group = self.device.group(threads)
+        needed = -(-min(threads, kernel.lanes or threads) // group)
+        return group, min(needed, self.device.groups * (1 if kernel.sums else MORE))
 
     def _fitting(self, name: str, group: int, size: int) -> int:
         """How many groups have room for so many bytes for each thread."""

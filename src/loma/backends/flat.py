@@ -16,6 +16,7 @@ from loma.backends.device import DeviceText, KernelFacts, holds_pointer, mention
 from loma.backends.device import refusal as device_refusal
 from loma.backends.device_function import Stops
 from loma.backends.flat_function import Flat, FlatEntry, Words
+from loma.backends.flat_sums import LANES
 from loma.ir.kernel import Kernel
 from loma.ir.layout import INDENT, Line, wrapped
 from loma.ir.names import Names
@@ -37,7 +38,7 @@ class FlatDialect:
     `stop`, `push`, `pop` and `drop` are statements and expressions, `stopped` tells whether the
     thread stopped itself. `values`: what is passed by value can be assigned. `narrow`: there are no
     64-bit numbers. `missing` are elementary functions that there are not. `prefixed`: buffers have
-    names in the whole module.
+    names in the whole module. `lanes`: the most that share the threads of a kernel with sums.
     """
 
     dialect: Dialect
@@ -57,6 +58,7 @@ class FlatDialect:
     narrow: bool = False
     missing: frozenset[str] = frozenset()
     prefixed: bool = False
+    lanes: int = LANES
 
     def refusal(self, k: Kernel, module: Module) -> str | None:
         """Why the language cannot run a kernel, or None if it can."""
@@ -100,10 +102,11 @@ def _text(target: FlatDialect, module: Module, kernels: list[Kernel]) -> DeviceT
             k.thread.name in known.context,
             any(isinstance(v.content, TapeType) for v in _locals(k)),
             False,
-            0,
+            len(k.sums),
             printers[k.name].written,
             printers[k.name].positions(k.added),
             told=told(k, threads, printers[k.name]),
+            lanes=target.lanes if k.sums else 0,
         )
         for k in kernels
     }

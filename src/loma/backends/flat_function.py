@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from loma.backends.cfamily import Printer, Root, Types
 from loma.backends.cfamily_statements import Program
 from loma.backends.device_function import Stops, ThreadPrinter
+from loma.backends.flat_sums import FlatSum
 from loma.ir import imperative as T
 from loma.ir.kernel import Kernel
 from loma.ir.nodes import Argument, Direction, Trap, Var
@@ -50,7 +51,8 @@ class Parameter:
 @dataclass(frozen=True, slots=True)
 class FlatEntry:
     """What an entry is made of: the names of the thread's index and of the number of threads (which
-    is empty if nobody asks), whether it needs memory for tapes or can stop itself, its statements.
+    is empty if nobody asks), whether it needs memory for tapes or can stop itself, its statements,
+    and what its lanes sum up. Where they do, the statements stand in a loop over threads.
     """
 
     name: str
@@ -60,6 +62,7 @@ class FlatEntry:
     context: bool
     types: Types
     lines: list[str]
+    sums: list[FlatSum]
 
     @property
     def copies(self) -> Iterator[tuple[str, str]]:
@@ -100,6 +103,7 @@ class Flat(ThreadPrinter):
         self._listed: list[Parameter] = []
         added = {s.place.root for s in every(self._body.block) if isinstance(s, T.Add)}
         words = self._target.words
+        added |= {s.root for s in self.kernel.sums}
         self._atomic = frozenset(added & self._given if words is not None else ())
         self._show = _Printer(
             self.program.dialect, self.program.types, self._called, self._root, self._call,
@@ -110,7 +114,7 @@ class Flat(ThreadPrinter):
 
     def _parameter(self, a: Argument, p: Var) -> str:
         root, types = self._storage.of(p), self.program.types
-        if p in self.f.params[-2:]:  # the thread's index, and how many there are
+        if p in self._own or p in self._numbers:
             self._name(root, a.name)
             return ""
         if isinstance(a.type, ArrayType) or a.direction is not Direction.IN:
@@ -130,7 +134,15 @@ class Flat(ThreadPrinter):
         self._listed.append(Parameter(given, name, types.declare(a.type, ""), False, False, True))
         return ""
 
+    @property
+    def _numbers(self) -> tuple[Var, ...]:
+        """The thread's index, and how many there are."""
+        end = len(self.f.params) - len(self.kernel.sums)
+        return self.f.params[end - 2 : end]
+
     def _root(self, v: Var) -> Root:
+        if v in self._own:
+            return Root(f"{self._names[v]}.one")
         signature = self.f.signature.arguments
         for a, p in zip(signature, self.f.params, strict=False):
             if p is v and a.direction is not Direction.IN and not isinstance(a.type, ArrayType):
@@ -139,13 +151,20 @@ class Flat(ThreadPrinter):
 
     def entry(self) -> FlatEntry:
         """The entry."""
-        index, count = self.f.params[-2:]
+        index, count = self._numbers
         lines = [piece for line in self.lines() for piece in line.split("\n")]
         threads = self._called(count)
         asked = threads if any(threads in line for line in lines) else ""
         return FlatEntry(
             self.program.called[self.kernel.name], self._listed, self._called(index), asked,
-            self.traps, self.program.types, lines)
+            self.traps, self.program.types, lines, self._sums())
+
+    def _sums(self) -> list[FlatSum]:
+        totals = self.f.params[len(self.f.params) - len(self.kernel.sums) :]
+        return [
+            FlatSum(s.type, self._called(v), self._add(T.Place(s.root, s.path, s.type), "_sum"))
+            for s, v in zip(self.kernel.sums, totals, strict=True)
+        ]
 
     # Statements.
 
@@ -153,15 +172,22 @@ class Flat(ThreadPrinter):
         target = self._target
         match s:
             case T.Add(place, value) if place.root in self._given:
-                shown = {"at": self._show.place(place, write=True)[0], "x": self._show.of(value)}
-                real = T.scalar_type(value).is_float
-                text = target.add_real if real else target.add
-                return text.replace("{at}", shown["at"]).replace("{x}", shown["x"])
+                return self._add(place, self._show.of(value))
             case T.Assign(place, value) if place.root in self._atomic and target.words is not None:
                 at = self._show.place(place, write=True)[0]
                 return target.words.store.format(at=at, x=self._stored(place, value))
             case _:
                 return super()._simple(s)
+
+    def _add(self, place: T.Place, value: str) -> str:
+        real = place.type in (Scalar.F32, Scalar.F64)
+        text = self._target.add_real if real else self._target.add
+        at = self._show.place(place, write=True)[0]
+        return text.replace("{at}", at).replace("{x}", value)
+
+    def _leave(self) -> str:
+        leave = super()._leave()
+        return "continue;" if self.kernel.sums and leave == "return;" else leave
 
     def _stopped(self) -> list[str]:
         if self.program.dialect.braces:

@@ -13,6 +13,7 @@ from loma.backends.c import C
 from loma.backends.device import DEVICE, defined
 from loma.backends.flat import FlatDialect
 from loma.backends.flat_function import FlatEntry, Parameter
+from loma.backends.flat_sums import LANES, TEAM, Sums
 from loma.backends.slang_runtime import MACROS, WORDS, runtime
 from loma.ir.layout import INDENT
 from loma.ir.types import Scalar
@@ -49,28 +50,73 @@ def _parameter(p: Parameter) -> str:
     return f"{'RW' if p.written or p.single else ''}StructuredBuffer<{p.type}> {p.given}"
 
 
-def _entry(e: FlatEntry) -> list[str]:
+SEQUENTIAL_SUMS: Final = Sums(
+    declare="loma_sum<{type}> {name} = {{}};",
+    next="loma_next({name}, _k);",
+    chosen="",
+    take="{type} _sum = loma_all({name});",
+    nonzero="_sum != 0",
+    scalars=SCALARS,
+)
+SUMS: Final = replace(
+    SEQUENTIAL_SUMS,
+    chosen="if (_member == {member})",
+    take="{type} _sum = loma_group_{kind}({member});",
+    put="loma_parts_{kind}[{member}][_member] = loma_all({name});",
+    barrier="GroupMemoryBarrierWithGroupSync();",
+)
+
+
+def _entry(e: FlatEntry, sums: Sums, lanes: int) -> list[str]:
     given = ["uint _tid : SV_DispatchThreadID", "uniform int _total_threads"]
     given += map(_parameter, e.parameters)
-    opening = ["if (_tid >= _total_threads)", f"{INDENT}return;", f"int {e.thread} = (int)_tid;"]
     types = {p.name: p.type for p in e.parameters}
-    opening += [f"{types[name]} {name} = {value};" for name, value in e.copies]
+    opening = [f"{types[name]} {name} = {value};" for name, value in e.copies]
     if e.threads:
         opening.append(f"int {e.threads} = _total_threads;")
     if e.context:
         given += ["RWStructuredBuffer<uint> _words", "uniform uint _capacity"]
         given += ["RWStructuredBuffer<int> _error"]
-        opening.append("loma_context ctx = { _tid, (uint)_total_threads, 0, _capacity, false };")
+    body = _lane(e, sums, lanes, opening) if e.sums else _thread(e, opening)
     head = f"void {e.name}({', '.join(given)})"
-    body = [INDENT + x for x in (*opening, *e.lines)]
-    return ['[shader("compute")]', "[numthreads(64, 1, 1)]", head, "{", *body, "}\n"]
+    group = TEAM if e.sums else 64
+    return ['[shader("compute")]', f"[numthreads({group}, 1, 1)]", head, "{",
+            *(INDENT + x for x in body), "}\n"]
+
+
+def _thread(e: FlatEntry, opening: list[str]) -> list[str]:
+    """A lane that is one thread."""
+    leave = ["if (_tid >= _total_threads)", f"{INDENT}return;"]
+    context = ["loma_context ctx = { _tid, (uint)_total_threads, 0, _capacity, false };"]
+    return [*leave, f"int {e.thread} = (int)_tid;", *opening, *(context if e.context else []),
+            *e.lines]
+
+
+def _lane(e: FlatEntry, sums: Sums, lanes: int, opening: list[str]) -> list[str]:
+    """A lane that takes several threads, and adds up what they add."""
+    context = ["if (ctx.stopped)", f"{INDENT}break;", "ctx.used = 0;"] if e.context else []
+    memory = [f"loma_context ctx = {{ _tid, min(_end, {lanes}), 0, _capacity, false }};"]
+    member = [f"uint _member = _tid % {TEAM};"] if sums.put else []
+    inner = [f"uint _k = _next / {lanes};", *sums.each(sums.next, e.sums),
+             f"int {e.thread} = (int)_next;", *context, *opening, *e.lines]
+    return [
+        "uint _end = (uint)max(_total_threads, 0);",
+        *member,
+        *(memory if e.context else []),
+        *sums.each(sums.declare, e.sums),
+        f"uint _first = _tid < {lanes} ? _tid : _end;",
+        f"for (uint _next = _first; _next < _end; _next += {lanes}) {{",
+        *(INDENT + x for x in inner), "}",
+        *sums.end(e.sums),
+    ]
 
 
 TARGET: Final = FlatDialect(
     dialect=SLANG,
     opening=defined(MACROS),
     runtime=partial(runtime, atomic=True),
-    entry=_entry,
+    entry=partial(_entry, sums=SUMS, lanes=LANES),
+    lanes=LANES,
     struct=("struct {}\n{{", "{};", "};\n"),
     add="LOMA_ADD({at}, {x});",
     add_real="LOMA_ADD({at}, {x});",
@@ -81,5 +127,10 @@ TARGET: Final = FlatDialect(
     drop="loma_drop(ctx, _words, {tape});",
     values=False,
 )
-SEQUENTIAL: Final = replace(TARGET, runtime=partial(runtime, atomic=False))
+SEQUENTIAL: Final = replace(
+    TARGET,
+    runtime=partial(runtime, atomic=False),
+    entry=partial(_entry, sums=SEQUENTIAL_SUMS, lanes=TEAM),
+    lanes=TEAM,
+)
 """For a device that runs threads one after the other, and has no atomic additions of floats."""

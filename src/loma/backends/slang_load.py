@@ -130,6 +130,9 @@ class SlangKernel:
     def dispatch(self, thread_count: Handle, **values: Handle) -> None:
         """Runs the kernel; `values` are its arguments by name, `_total_threads` among them."""
         values |= self._lengths(values)
+        if self._known.lanes:
+            count, *more = thread_count
+            thread_count = [min(int(count), self._known.lanes), *more]
         if not self._known.context:
             self._kernel.dispatch(thread_count=thread_count, **values)
             return
@@ -160,6 +163,7 @@ class SlangKernel:
         spy = slangpy()
         words = self._words if self._known.tape else 1
         total = int(values["_total_threads"])
+        total = min(total, self._known.lanes or total)
         usage = spy.BufferUsage.shader_resource | spy.BufferUsage.unordered_access
         tape = self._device.create_buffer(
             element_count=max(1, total * words), struct_size=4, usage=usage

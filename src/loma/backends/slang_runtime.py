@@ -8,6 +8,7 @@ from typing import Final
 
 from loma.backends.c_words import words
 from loma.backends.device import limits
+from loma.backends.flat_sums import PART, PLACES, ROW, TEAM
 
 WORDS: Final = words("""
     new delete class virtual template typename operator throw catch static_cast this_type uint
@@ -19,8 +20,9 @@ WORDS: Final = words("""
     double4 bool2 bool3 bool4 int8_t int16_t uint8_t uint16_t uint32_t uint64_t saturate lerp
     dot cross normalize length distance clamp sign frac rcp rsqrt mad step smoothstep transpose
     determinant reflect refract any all select mul ddx ddy countbits max min abs asfloat asint
-    asuint asdouble _tid _total_threads _words _capacity _error ctx StructuredBuffer
-    RWStructuredBuffer Texture2D SamplerState InterlockedAdd LOMA_ADD loma_context loma_tape
+    asuint asdouble _tid _total_threads _member _first _next _end _k _sum _words _capacity _error
+    ctx StructuredBuffer RWStructuredBuffer Texture2D SamplerState InterlockedAdd LOMA_ADD
+    loma_context loma_tape loma_sum
 """)
 
 MACROS: Final = {
@@ -263,6 +265,49 @@ void loma_drop(inout loma_context ctx, RWStructuredBuffer<uint> words, inout lom
 }
 """
 
+SUM: Final = f"""
+// What a lane adds up: what one thread adds, {PART} threads, {PART} times as many, and all.
+struct loma_sum<T : __BuiltinFloatingPointType>
+{{
+    T one, few, many, all;
+}};
+
+void loma_next<T : __BuiltinFloatingPointType>(inout loma_sum<T> sum, uint k)
+{{
+    sum.few += sum.one;
+    sum.one = T(0);
+    if (k % {PART} == 0) {{
+        sum.many += sum.few;
+        sum.few = T(0);
+    }}
+    if (k % {PART * PART} == 0) {{
+        sum.all += sum.many;
+        sum.many = T(0);
+    }}
+}}
+
+T loma_all<T : __BuiltinFloatingPointType>(loma_sum<T> sum)
+{{
+    return sum.all + (sum.many + (sum.few + sum.one));
+}}
+"""
+
+GROUPED: Final = f"""
+groupshared {{type}} loma_parts_{{kind}}[{PLACES}][{TEAM}];
+
+{{type}} loma_group_{{kind}}(uint place)
+{{{{
+    {{type}} sum = 0;
+    for (uint i = 0; i < {TEAM}; i += {ROW}) {{{{
+        {{type}} part = 0;
+        for (uint k = i; k < i + {ROW}; ++k)
+            part += loma_parts_{{kind}}[place][k];
+        sum += part;
+    }}}}
+    return sum;
+}}}}
+"""
+
 PUSH_POP: Final = """
 bool loma_push_{kind}(inout loma_context ctx, RWStructuredBuffer<uint> words,
     RWStructuredBuffer<int> error, inout loma_tape tape, {type} x)
@@ -307,6 +352,10 @@ def runtime(body: str, atomic: bool) -> str:
         parts.append(CONTEXT)
     if "loma_tape" in body:
         parts.append(TAPE)
+    parts.append(SUM if "loma_sum" in body else "")
+    for kind, type in (("f32", "float"), ("f64", "double")):
+        if f"loma_group_{kind}(" in body:
+            parts.append(GROUPED.format(kind=kind, type=type))
     for kind, (type, push, pop) in KINDS.items():
         if f"_{kind}(ctx, _words" in body:
             text = PUSH_POP.replace("{kind}", kind).replace("{type}", type)

@@ -2,7 +2,8 @@
 
 Arrays are buffers of group 0 in the order of the arguments; what is passed by value lies in one
 struct behind them. There are no doubles and no 64-bit integers; what threads add to together is
-made of atomic words, and floats are added by compare-and-swap.
+made of atomic words, and floats are added by compare-and-swap. Where all threads add to one place,
+lanes take several threads each, so many lanes as the host says.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Final
 from loma.backends.cfamily import Dialect
 from loma.backends.flat import FlatDialect
 from loma.backends.flat_function import FlatEntry, Words
-from loma.backends.wgsl_runtime import OPENING, WORDS, runtime
+from loma.backends.flat_sums import TEAM, Sums
+from loma.backends.wgsl_runtime import ADD, OPENING, WORDS, runtime
 from loma.ir.layout import INDENT
 from loma.ir.types import Scalar
 
@@ -28,14 +30,6 @@ SCALARS: Final = {
 }
 OWN: Final = frozenset({"pow", "round", "hypot", "log10", "fmod", "copysign"})
 """Functions of the runtime: WGSL has them not, or with another meaning."""
-ADD: Final = """{
-    let _x: f32 = {x};
-    loop {
-        let _old = atomicLoad(&{at});
-        let _new = bitcast<u32>(bitcast<f32>(_old) + _x);
-        if (atomicCompareExchangeWeak(&{at}, _old, _new).exchanged) { break; }
-    }
-}"""
 
 
 WGSL: Final = Dialect(
@@ -68,32 +62,70 @@ WGSL: Final = Dialect(
 )
 
 
+SUMS: Final = Sums(
+    declare="var {name}: loma_sum;",
+    next="loma_next(&{name}, _k);",
+    chosen="if (_member == {member}u)",
+    take="let _sum = loma_group({member}u);",
+    nonzero="_sum != 0.0",
+    scalars=SCALARS,
+    put="loma_parts[{member}][_member] = loma_all(&{name});",
+    barrier="workgroupBarrier();",
+)
+
+
 def _entry(e: FlatEntry) -> list[str]:
     buffers = [p for p in e.parameters if p.buffer]
     values = [p for p in e.parameters if not p.buffer]
     out = [f"struct {e.name}_arguments {{"]
     out += [f"{INDENT}{p.name}: {p.type}," for p in values]
-    out += [f"{INDENT}loma_threads: i32,", f"{INDENT}loma_capacity: u32,", "}"]
+    out += [f"{INDENT}loma_threads: i32,", f"{INDENT}loma_capacity: u32,"]
+    out += [f"{INDENT}loma_lanes: u32,", "}"] if e.sums else ["}"]
     bound = "@group(0) @binding({}) var<storage, {}> {}: {};"
     for k, p in enumerate(buffers):
         access = "read_write" if p.written else "read"
         out.append(bound.format(k, access, p.name, f"array<{p.type}>"))
     arguments = f"{e.name}_args"
     out.append(bound.format(len(buffers), "read", arguments, f"{e.name}_arguments") + "\n")
-    body = [
-        f"let {e.thread}: i32 = i32(_at.x + _at.y * {ROW}u);",
-        f"if ({e.thread} >= {arguments}.loma_threads) {{ return; }}",
-        *(f"var {p.name} = {arguments}.{p.name};" for p in values),
-    ]
+    opening = [f"var {p.name} = {arguments}.{p.name};" for p in values]
     if e.threads:
-        body.append(f"let {e.threads}: i32 = {arguments}.loma_threads;")
-    if e.context:
-        body += [f"loma_thread = u32({e.thread});",
-                 f"loma_stride = u32({arguments}.loma_threads);",
-                 f"loma_capacity = {arguments}.loma_capacity;"]
+        opening.append(f"let {e.threads}: i32 = {arguments}.loma_threads;")
+    body = (_lane if e.sums else _thread)(e, arguments, opening)
     head = f"fn {e.name}(@builtin(global_invocation_id) _at: vec3<u32>) {{"
-    return [*out, f"@compute @workgroup_size({GROUP})", head,
-            *(INDENT + x for x in (*body, *e.lines)), "}\n"]
+    return [*out, f"@compute @workgroup_size({TEAM if e.sums else GROUP})", head,
+            *(INDENT + x for x in body), "}\n"]
+
+
+def _thread(e: FlatEntry, arguments: str, opening: list[str]) -> list[str]:
+    """A lane that is one thread."""
+    index = f"let {e.thread}: i32 = i32(_at.x + _at.y * {ROW}u);"
+    leave = f"if ({e.thread} >= {arguments}.loma_threads) {{ return; }}"
+    memory = _memory(e, arguments, f"u32({e.thread})", f"u32({arguments}.loma_threads)")
+    return [index, leave, *opening, *memory, *e.lines]
+
+
+def _lane(e: FlatEntry, arguments: str, opening: list[str]) -> list[str]:
+    """A lane that takes several threads, and adds up what they add."""
+    context = ["if (loma_stopped) { break; }", "loma_used = 0u;"] if e.context else []
+    inner = [*SUMS.each(SUMS.next, e.sums), f"let {e.thread}: i32 = i32(_next);",
+             "_next += _lanes;", *context, *opening, *e.lines]
+    return [
+        f"let _lane = _at.x + _at.y * {ROW}u;",
+        f"let _member = _at.x % {TEAM}u;",
+        f"let _lanes = {arguments}.loma_lanes;",
+        f"let _end = u32(max({arguments}.loma_threads, 0));",
+        *_memory(e, arguments, "_lane", "_lanes"),
+        *SUMS.each(SUMS.declare, e.sums),
+        "var _next = select(_end, _lane, _lane < _lanes);",
+        "for (var _k = 0u; _next < _end; _k++) {", *(INDENT + x for x in inner), "}",
+        *SUMS.end(e.sums),
+    ]
+
+
+def _memory(e: FlatEntry, arguments: str, lane: str, lanes: str) -> list[str]:
+    """Where a lane's tapes are."""
+    return [f"loma_thread = {lane};", f"loma_stride = {lanes};",
+            f"loma_capacity = {arguments}.loma_capacity;"] if e.context else []
 
 
 TARGET: Final = FlatDialect(

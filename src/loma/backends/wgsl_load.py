@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from loma.backends.device import DeviceError, DeviceText
 from loma.backends.device_launch import Argument, Buffer, Scalar
+from loma.backends.flat_sums import TEAM
 from loma.backends.wgsl import GROUP, ROW
 
 Handle: TypeAlias = Any  # an object of wgpu
@@ -141,16 +142,18 @@ class WgpuDevice:
             given, (tape, words, _, _, error) = given[:-5], given[-5:]
             capacity, extra = int(words.value), [tape, error]
         count = int(given[-1].value)
-        if groups * group < count:
+        lanes = groups * group if known.lanes else count
+        if groups * group < lanes:
             raise MemoryError("the WebGPU device has no memory for the tapes of so many threads")
         values = [a.data for a in given if isinstance(a, Scalar)]
         buffers = [a for a in given if not isinstance(a, Scalar)]
-        words_ = b"".join(values) + struct.pack("<I", capacity)
+        words_ = b"".join(values) + struct.pack("<II", capacity, lanes)
         buffers.append(self.upload(memoryview(words_)))
         written = [i in known.writes for i, a in enumerate(given) if not isinstance(a, Scalar)]
         pipeline, layouts = self._pipeline(entry, [*written, False], bool(extra))
-        rows = -(-count // ROW)
-        self._submit(pipeline, layouts, [buffers, extra], (min(groups, ROW // GROUP), rows))
+        groups = -(-lanes // (TEAM if known.lanes else GROUP))
+        row = ROW // GROUP
+        self._submit(pipeline, layouts, [buffers, extra], (min(groups, row), -(-groups // row)))
 
     def _submit(
         self, pipeline: Handle, layouts: list[Handle], sets: list[list[Buffer]],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from loma.backends.c_words import words
+from loma.backends.flat_sums import PART, PLACES, ROW, TEAM
 
 WORDS: Final = words("""
     alias array atomic bitcast break case const const_assert continue continuing default diagnostic
@@ -27,8 +28,18 @@ WORDS: Final = words("""
     register reinterpret_cast resource restrict sizeof smooth snorm static static_assert static_cast
     std subroutine super template thread_local throw try typeid typename typeof unorm volatile wgsl
     with writeonly yield
-    _words _error _args _lane _old _new _x loma_used loma_stopped NAN INFINITY
+    _words _error _args _lane _lanes _member _next _end _k _sum _old _new _x loma_used
+    loma_stopped NAN INFINITY
 """)
+
+ADD: Final = """{
+    let _x: f32 = {x};
+    loop {
+        let _old = atomicLoad(&{at});
+        let _new = bitcast<u32>(bitcast<f32>(_old) + _x);
+        if (atomicCompareExchangeWeak(&{at}, _old, _new).exchanged) { break; }
+    }
+}"""
 
 OPENING: Final = {
     "loma_nan": "var<private> loma_nan: u32 = 0x7fc00000u;",
@@ -111,6 +122,45 @@ fn loma_pop(tape: ptr<function, loma_tape>, number: i32) -> u32 {
 fn loma_drop(tape: ptr<function, loma_tape>) {
     while ((*tape).end != 0u) { loma_less(tape); }
 }
+"""
+
+SUM: Final = f"""
+// What a lane adds up: what one thread adds, {PART} threads, {PART} times as many, and all.
+struct loma_sum {{
+    one: f32,
+    few: f32,
+    many: f32,
+    all: f32,
+}}
+
+fn loma_next(sum: ptr<function, loma_sum>, k: u32) {{
+    (*sum).few += (*sum).one;
+    (*sum).one = 0.0;
+    if (k % {PART}u == 0u) {{
+        (*sum).many += (*sum).few;
+        (*sum).few = 0.0;
+    }}
+    if (k % {PART * PART}u == 0u) {{
+        (*sum).all += (*sum).many;
+        (*sum).many = 0.0;
+    }}
+}}
+
+fn loma_all(sum: ptr<function, loma_sum>) -> f32 {{
+    return (*sum).all + ((*sum).many + ((*sum).few + (*sum).one));
+}}
+
+var<workgroup> loma_parts: array<array<f32, {TEAM}>, {PLACES}>;
+
+fn loma_group(place: u32) -> f32 {{
+    var sum = 0.0;
+    for (var i = 0u; i < {TEAM}u; i += {ROW}u) {{
+        var part = 0.0;
+        for (var k = i; k < i + {ROW}u; k++) {{ part += loma_parts[place][k]; }}
+        sum += part;
+    }}
+    return sum;
+}}
 """
 
 PUSH_POP: Final = """
@@ -202,6 +252,7 @@ def runtime(body: str) -> str:
     if "loma_thread" in body:
         parts.append(CONTEXT)
         parts.append(TAPE if "loma_tape" in body else "")
+    parts.append(SUM if "loma_sum" in body else "")
     for kind, (type, to, back) in KINDS.items():
         if f"_{kind}(&" in body:
             text = PUSH_POP.replace("{kind}", kind).replace("{type}", type)

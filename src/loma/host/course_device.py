@@ -39,13 +39,13 @@ Build: TypeAlias = Callable[[DeviceText, bool, Handle], Device]
 @dataclass(frozen=True, slots=True)
 class Target:
     """How kernels become text for a device, and the text a program there; `refusal` says why it
-    cannot run a kernel, `summed` whether a group of threads adds up what it has, `owning` whether
+    cannot run a kernel, `segmented` whether it counts segments of loops, `owning` whether
     kernels are told which arrays hold nothing yet."""
 
     text: Callable[[Module, list[Kernel], bool], DeviceText]
     refusal: Refusal
     build: Build
-    summed: bool = True
+    segmented: bool = True
     owning: bool = False
 
 
@@ -62,7 +62,7 @@ def _flat(dialect: FlatDialect, build: Build) -> Target:
     def text(module: Module, kernels: list[Kernel], strict: bool) -> DeviceText:
         return dialect.text(module, kernels)
 
-    return Target(text, dialect.refusal, build, summed=False)
+    return Target(text, dialect.refusal, build, segmented=False)
 
 
 def _opencl(text: DeviceText, strict: bool, queue: Handle) -> Device:
@@ -144,7 +144,7 @@ class SlangKernels(dict[str, Any]):
 def slang_kernels(module: Module, *, atomic: bool = True) -> tuple[DeviceText, dict[str, str]]:
     """The kernels of a module that Slang can run, and why it cannot run the others; raises
     DeviceError where it can run none."""
-    able, why = able_ones(driver.kernels(module, summed=False), module, slang.TARGET.refusal)
+    able, why = able_ones(driver.kernels(module, segmented=False), module, slang.TARGET.refusal)
     return (slang.TARGET if atomic else slang.SEQUENTIAL).text(module, able), why
 
 
@@ -167,7 +167,7 @@ def kernel_text(module: Module, target: str, *, strict: bool = False, aliased: b
         return slang_kernels(module)[0].source
     made = TARGETS[target]
     kernels = driver.kernels(
-        module, strict=strict, aliased=aliased, summed=made.summed, owning=made.owning
+        module, strict=strict, aliased=aliased, segmented=made.segmented, owning=made.owning
     )
     able, _ = able_ones(kernels, module, made.refusal)
     return made.text(module, able, strict).source
@@ -199,7 +199,7 @@ class _Programs:
             self.module,
             strict=self.strict,
             aliased=aliased,
-            summed=self.target.summed,
+            segmented=self.target.segmented,
             owning=self.target.owning,
         )
         why = {k.name: self.target.refusal(k, self.module) for k in found}

@@ -12,7 +12,7 @@ from loma.ir.nodes import Module
 def listing(module: Module, target: str, *, strict: bool = False) -> str:
     """The text; kernels that the target cannot run are named at its end. Raises DeviceError where
     there is no kernel at all."""
-    kernels = driver.kernels(module, strict=strict, summed=False)
+    kernels = driver.kernels(module, strict=strict, segmented=False)
     if not kernels:
         raise DeviceError(
             f"there is no kernel to show for '{target}': only functions marked `@simd` run there"

@@ -60,13 +60,13 @@ def kernel(
     *,
     strict: bool = False,
     aliased: bool = False,
-    summed: bool = True,
+    segmented: bool = True,
     owning: bool = False,
 ) -> Kernel:
     """The kernel `f` (a function marked simd) for devices.
 
-    Without `summed`, additions to places that threads share stay single, and loops keep what they
-    push (a device without 64-bit integers does not count segments). With `owning`, what
+    Without `segmented`, loops keep all that they push (a device without 64-bit integers does not
+    count segments). With `owning`, what
     threads only add to elements of their own reaches memory in one step.
     """
     assert f.signature.simd, f"{f.name} is no kernel"
@@ -74,7 +74,7 @@ def kernel(
     f = pipeline.run(pipeline.STRICT if strict else pipeline.FINAL, f, module)
     f = pipeline.run((unroll.run, pipeline.simplify, *ELEMENTS), f, module)
     if not aliased and not strict:
-        segments = (checkpoint.run,) if summed else ()
+        segments = (checkpoint.run,) if segmented else ()
         f = pipeline.run((*pipeline.DISTINCT, *segments), replace(f, distinct=True), module)
     (threads,) = f.body.ops
     assert isinstance(threads, Parallel), "a kernel is one Parallel"
@@ -88,7 +88,7 @@ def kernel(
         threads, arrays = replace(threads, body=body), [*arrays, *fetched]
     elif f.distinct:
         threads = replace(threads, body=once.run(threads.body, shared))
-    sums = _sums(threads, shared) if summed else {}
+    sums = _sums(threads, shared)
     thread = _thread(f, threads, alone, sums, arrays, tuple(lengths.values()))
     thread = pipeline.run((promote.run, pipeline.simplify), thread, module)
     kept = tuple(o.root for o in arrays)

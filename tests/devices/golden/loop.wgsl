@@ -94,6 +94,43 @@ fn loma_drop(tape: ptr<function, loma_tape>) {
     while ((*tape).end != 0u) { loma_less(tape); }
 }
 
+// What a lane adds up: what one thread adds, 128 threads, 128 times as many, and all.
+struct loma_sum {
+    one: f32,
+    few: f32,
+    many: f32,
+    all: f32,
+}
+
+fn loma_next(sum: ptr<function, loma_sum>, k: u32) {
+    (*sum).few += (*sum).one;
+    (*sum).one = 0.0;
+    if (k % 128u == 0u) {
+        (*sum).many += (*sum).few;
+        (*sum).few = 0.0;
+    }
+    if (k % 16384u == 0u) {
+        (*sum).all += (*sum).many;
+        (*sum).many = 0.0;
+    }
+}
+
+fn loma_all(sum: ptr<function, loma_sum>) -> f32 {
+    return (*sum).all + ((*sum).many + ((*sum).few + (*sum).one));
+}
+
+var<workgroup> loma_parts: array<array<f32, 256>, 8>;
+
+fn loma_group(place: u32) -> f32 {
+    var sum = 0.0;
+    for (var i = 0u; i < 256u; i += 16u) {
+        var part = 0.0;
+        for (var k = i; k < i + 16u; k++) { part += loma_parts[place][k]; }
+        sum += part;
+    }
+    return sum;
+}
+
 fn loma_push_f32(tape: ptr<function, loma_tape>, x: f32) -> bool {
     return loma_push(tape, bitcast<u32>(x));
 }
@@ -133,6 +170,7 @@ struct r_drop_arguments {
     steps: i32,
     loma_threads: i32,
     loma_capacity: u32,
+    loma_lanes: u32,
 }
 @group(0) @binding(0) var<storage, read_write> r_drop_adj_ball: array<Ball_atomic>;
 @group(0) @binding(1) var<storage, read> r_drop_drag: array<f32>;
@@ -141,64 +179,92 @@ struct r_drop_arguments {
 @group(0) @binding(4) var<storage, read> r_drop_adj_y: array<f32>;
 @group(0) @binding(5) var<storage, read> r_drop_args: r_drop_arguments;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn r_drop(@builtin(global_invocation_id) _at: vec3<u32>) {
-    let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    if (thread >= r_drop_args.loma_threads) { return; }
-    var ball = r_drop_args.ball;
-    var steps = r_drop_args.steps;
-    loma_thread = u32(thread);
-    loma_stride = u32(r_drop_args.loma_threads);
+    let _lane = _at.x + _at.y * 4194240u;
+    let _member = _at.x % 256u;
+    let _lanes = r_drop_args.loma_lanes;
+    let _end = u32(max(r_drop_args.loma_threads, 0));
+    loma_thread = _lane;
+    loma_stride = _lanes;
     loma_capacity = r_drop_args.loma_capacity;
-    var tape: loma_tape;
-    var b_speed: f32 = ball.speed;
-    var b_height: f32 = ball.height;
-    var trips: i32 = 0;
-    while (b_height > 0.0f && steps > 0) {
-        var t: f32 = b_speed * (1.0f - r_drop_drag[thread]) - 0.1f;
-        steps = steps - 1;
-        if (!loma_push_f32(&tape, b_speed)) { break; }
-        trips = trips + 1;
-        b_speed = t;
-        b_height = b_height + t * (1.0f + 0.01f * t);
-    }
-    if (loma_stopped) { return; }
-    var adj: f32 = r_drop_adj_y[thread];
-    var adj_b_speed: f32 = 0.0f;
-    var sum_adj_drag: f32 = 0.0f;
-    for (var k: i32 = 0; k < trips; k++) {
-        var b_speed_1: f32;
-        b_speed_1 = loma_pop_f32(&tape, 1);
+    var sum_adj_ball: loma_sum;
+    var sum_adj_ball_1: loma_sum;
+    var _next = select(_end, _lane, _lane < _lanes);
+    for (var _k = 0u; _next < _end; _k++) {
+        loma_next(&sum_adj_ball, _k);
+        loma_next(&sum_adj_ball_1, _k);
+        let thread: i32 = i32(_next);
+        _next += _lanes;
         if (loma_stopped) { break; }
-        var t: f32 = 1.0f - r_drop_drag[thread];
-        var t_1: f32 = b_speed_1 * t - 0.1f;
-        var adj_t: f32 = adj_b_speed + (1.0f + 0.01f * t_1) * adj;
-        adj_t = adj_t + 0.01f * (t_1 * adj);
-        sum_adj_drag = sum_adj_drag - b_speed_1 * adj_t;
-        adj_b_speed = t * adj_t;
+        loma_used = 0u;
+        var ball = r_drop_args.ball;
+        var steps = r_drop_args.steps;
+        var tape: loma_tape;
+        var b_speed: f32 = ball.speed;
+        var b_height: f32 = ball.height;
+        var trips: i32 = 0;
+        while (b_height > 0.0f && steps > 0) {
+            var t: f32 = b_speed * (1.0f - r_drop_drag[thread]) - 0.1f;
+            steps = steps - 1;
+            if (!loma_push_f32(&tape, b_speed)) { break; }
+            trips = trips + 1;
+            b_speed = t;
+            b_height = b_height + t * (1.0f + 0.01f * t);
+        }
+        if (loma_stopped) { continue; }
+        var adj: f32 = r_drop_adj_y[thread];
+        var adj_b_speed: f32 = 0.0f;
+        var sum_adj_drag: f32 = 0.0f;
+        for (var k: i32 = 0; k < trips; k++) {
+            var b_speed_1: f32;
+            b_speed_1 = loma_pop_f32(&tape, 1);
+            if (loma_stopped) { break; }
+            var t: f32 = 1.0f - r_drop_drag[thread];
+            var t_1: f32 = b_speed_1 * t - 0.1f;
+            var adj_t: f32 = adj_b_speed + (1.0f + 0.01f * t_1) * adj;
+            adj_t = adj_t + 0.01f * (t_1 * adj);
+            sum_adj_drag = sum_adj_drag - b_speed_1 * adj_t;
+            adj_b_speed = t * adj_t;
+        }
+        if (loma_stopped) { continue; }
+        if (trips > 0) {
+            var sum: f32 = r_drop_adj_drag[thread] + sum_adj_drag;
+            r_drop_adj_drag[thread] = sum;
+        }
+        sum_adj_ball.one += adj_b_speed;
+        sum_adj_ball_1.one += adj;
+        loma_drop(&tape);
     }
-    if (loma_stopped) { return; }
-    if (trips > 0) {
-        var sum: f32 = r_drop_adj_drag[thread] + sum_adj_drag;
-        r_drop_adj_drag[thread] = sum;
-    }
-    {
-        let _x: f32 = adj_b_speed;
-        loop {
-            let _old = atomicLoad(&r_drop_adj_ball[0].speed);
-            let _new = bitcast<u32>(bitcast<f32>(_old) + _x);
-            if (atomicCompareExchangeWeak(&r_drop_adj_ball[0].speed, _old, _new).exchanged)
-                    { break; }
+    loma_parts[0][_member] = loma_all(&sum_adj_ball);
+    loma_parts[1][_member] = loma_all(&sum_adj_ball_1);
+    workgroupBarrier();
+    if (_member == 0u) {
+        let _sum = loma_group(0u);
+        if (_sum != 0.0) {
+            {
+                let _x: f32 = _sum;
+                loop {
+                    let _old = atomicLoad(&r_drop_adj_ball[0].speed);
+                    let _new = bitcast<u32>(bitcast<f32>(_old) + _x);
+                    if (atomicCompareExchangeWeak(&r_drop_adj_ball[0].speed, _old, _new).exchanged)
+                            { break; }
+                }
+            }
         }
     }
-    {
-        let _x: f32 = adj;
-        loop {
-            let _old = atomicLoad(&r_drop_adj_ball[0].height);
-            let _new = bitcast<u32>(bitcast<f32>(_old) + _x);
-            if (atomicCompareExchangeWeak(&r_drop_adj_ball[0].height, _old, _new).exchanged)
-                    { break; }
+    if (_member == 1u) {
+        let _sum = loma_group(1u);
+        if (_sum != 0.0) {
+            {
+                let _x: f32 = _sum;
+                loop {
+                    let _old = atomicLoad(&r_drop_adj_ball[0].height);
+                    let _new = bitcast<u32>(bitcast<f32>(_old) + _x);
+                    if (atomicCompareExchangeWeak(&r_drop_adj_ball[0].height, _old, _new).exchanged)
+                            { break; }
+                }
+            }
         }
     }
-    loma_drop(&tape);
 }

@@ -30,6 +30,43 @@ fn loma_stop(number: i32) {
     loma_stopped = true;
 }
 
+// What a lane adds up: what one thread adds, 128 threads, 128 times as many, and all.
+struct loma_sum {
+    one: f32,
+    few: f32,
+    many: f32,
+    all: f32,
+}
+
+fn loma_next(sum: ptr<function, loma_sum>, k: u32) {
+    (*sum).few += (*sum).one;
+    (*sum).one = 0.0;
+    if (k % 128u == 0u) {
+        (*sum).many += (*sum).few;
+        (*sum).few = 0.0;
+    }
+    if (k % 16384u == 0u) {
+        (*sum).all += (*sum).many;
+        (*sum).many = 0.0;
+    }
+}
+
+fn loma_all(sum: ptr<function, loma_sum>) -> f32 {
+    return (*sum).all + ((*sum).many + ((*sum).few + (*sum).one));
+}
+
+var<workgroup> loma_parts: array<array<f32, 256>, 8>;
+
+fn loma_group(place: u32) -> f32 {
+    var sum = 0.0;
+    for (var i = 0u; i < 256u; i += 16u) {
+        var part = 0.0;
+        for (var k = i; k < i + 16u; k++) { part += loma_parts[place][k]; }
+        sum += part;
+    }
+    return sum;
+}
+
 struct line_arguments {
     a: f32,
     b: f32,
@@ -54,6 +91,7 @@ struct r_line_arguments {
     b: f32,
     loma_threads: i32,
     loma_capacity: u32,
+    loma_lanes: u32,
 }
 @group(0) @binding(0) var<storage, read_write> r_line_adj_a: array<atomic<u32>>;
 @group(0) @binding(1) var<storage, read_write> r_line_adj_b: array<atomic<u32>>;
@@ -62,30 +100,58 @@ struct r_line_arguments {
 @group(0) @binding(4) var<storage, read> r_line_adj_y: array<f32>;
 @group(0) @binding(5) var<storage, read> r_line_args: r_line_arguments;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn r_line(@builtin(global_invocation_id) _at: vec3<u32>) {
-    let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    if (thread >= r_line_args.loma_threads) { return; }
-    var a = r_line_args.a;
-    var b = r_line_args.b;
-    var x: f32 = r_line_x[thread];
-    var adj: f32 = r_line_adj_y[thread];
-    var sum: f32 = r_line_adj_x[thread] + cos(x) * (a * adj);
-    r_line_adj_x[thread] = sum;
-    {
-        let _x: f32 = sin(x) * adj;
-        loop {
-            let _old = atomicLoad(&r_line_adj_a[0]);
-            let _new = bitcast<u32>(bitcast<f32>(_old) + _x);
-            if (atomicCompareExchangeWeak(&r_line_adj_a[0], _old, _new).exchanged) { break; }
+    let _lane = _at.x + _at.y * 4194240u;
+    let _member = _at.x % 256u;
+    let _lanes = r_line_args.loma_lanes;
+    let _end = u32(max(r_line_args.loma_threads, 0));
+    var sum_adj_a: loma_sum;
+    var sum_adj_b: loma_sum;
+    var _next = select(_end, _lane, _lane < _lanes);
+    for (var _k = 0u; _next < _end; _k++) {
+        loma_next(&sum_adj_a, _k);
+        loma_next(&sum_adj_b, _k);
+        let thread: i32 = i32(_next);
+        _next += _lanes;
+        var a = r_line_args.a;
+        var b = r_line_args.b;
+        var x: f32 = r_line_x[thread];
+        var adj: f32 = r_line_adj_y[thread];
+        var sum: f32 = r_line_adj_x[thread] + cos(x) * (a * adj);
+        r_line_adj_x[thread] = sum;
+        sum_adj_a.one += sin(x) * adj;
+        sum_adj_b.one += adj;
+    }
+    loma_parts[0][_member] = loma_all(&sum_adj_a);
+    loma_parts[1][_member] = loma_all(&sum_adj_b);
+    workgroupBarrier();
+    if (_member == 0u) {
+        let _sum = loma_group(0u);
+        if (_sum != 0.0) {
+            {
+                let _x: f32 = _sum;
+                loop {
+                    let _old = atomicLoad(&r_line_adj_a[0]);
+                    let _new = bitcast<u32>(bitcast<f32>(_old) + _x);
+                    if (atomicCompareExchangeWeak(&r_line_adj_a[0], _old, _new).exchanged)
+                            { break; }
+                }
+            }
         }
     }
-    {
-        let _x: f32 = adj;
-        loop {
-            let _old = atomicLoad(&r_line_adj_b[0]);
-            let _new = bitcast<u32>(bitcast<f32>(_old) + _x);
-            if (atomicCompareExchangeWeak(&r_line_adj_b[0], _old, _new).exchanged) { break; }
+    if (_member == 1u) {
+        let _sum = loma_group(1u);
+        if (_sum != 0.0) {
+            {
+                let _x: f32 = _sum;
+                loop {
+                    let _old = atomicLoad(&r_line_adj_b[0]);
+                    let _new = bitcast<u32>(bitcast<f32>(_old) + _x);
+                    if (atomicCompareExchangeWeak(&r_line_adj_b[0], _old, _new).exchanged)
+                            { break; }
+                }
+            }
         }
     }
 }

@@ -20,6 +20,43 @@ fn loma_stop(number: i32) {
     loma_stopped = true;
 }
 
+// What a lane adds up: what one thread adds, 128 threads, 128 times as many, and all.
+struct loma_sum {
+    one: f32,
+    few: f32,
+    many: f32,
+    all: f32,
+}
+
+fn loma_next(sum: ptr<function, loma_sum>, k: u32) {
+    (*sum).few += (*sum).one;
+    (*sum).one = 0.0;
+    if (k % 128u == 0u) {
+        (*sum).many += (*sum).few;
+        (*sum).few = 0.0;
+    }
+    if (k % 16384u == 0u) {
+        (*sum).all += (*sum).many;
+        (*sum).many = 0.0;
+    }
+}
+
+fn loma_all(sum: ptr<function, loma_sum>) -> f32 {
+    return (*sum).all + ((*sum).many + ((*sum).few + (*sum).one));
+}
+
+var<workgroup> loma_parts: array<array<f32, 256>, 8>;
+
+fn loma_group(place: u32) -> f32 {
+    var sum = 0.0;
+    for (var i = 0u; i < 256u; i += 16u) {
+        var part = 0.0;
+        for (var k = i; k < i + 16u; k++) { part += loma_parts[place][k]; }
+        sum += part;
+    }
+    return sum;
+}
+
 struct divide_arguments {
     loma_threads: i32,
     loma_capacity: u32,
@@ -67,21 +104,39 @@ fn histogram(@builtin(global_invocation_id) _at: vec3<u32>) {
 struct total_arguments {
     loma_threads: i32,
     loma_capacity: u32,
+    loma_lanes: u32,
 }
 @group(0) @binding(0) var<storage, read> total_x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> total_s: array<atomic<u32>>;
 @group(0) @binding(2) var<storage, read> total_args: total_arguments;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn total(@builtin(global_invocation_id) _at: vec3<u32>) {
-    let thread: i32 = i32(_at.x + _at.y * 4194240u);
-    if (thread >= total_args.loma_threads) { return; }
-    {
-        let _x: f32 = total_x[thread];
-        loop {
-            let _old = atomicLoad(&total_s[0]);
-            let _new = bitcast<u32>(bitcast<f32>(_old) + _x);
-            if (atomicCompareExchangeWeak(&total_s[0], _old, _new).exchanged) { break; }
+    let _lane = _at.x + _at.y * 4194240u;
+    let _member = _at.x % 256u;
+    let _lanes = total_args.loma_lanes;
+    let _end = u32(max(total_args.loma_threads, 0));
+    var sum_s: loma_sum;
+    var _next = select(_end, _lane, _lane < _lanes);
+    for (var _k = 0u; _next < _end; _k++) {
+        loma_next(&sum_s, _k);
+        let thread: i32 = i32(_next);
+        _next += _lanes;
+        sum_s.one += total_x[thread];
+    }
+    loma_parts[0][_member] = loma_all(&sum_s);
+    workgroupBarrier();
+    if (_member == 0u) {
+        let _sum = loma_group(0u);
+        if (_sum != 0.0) {
+            {
+                let _x: f32 = _sum;
+                loop {
+                    let _old = atomicLoad(&total_s[0]);
+                    let _new = bitcast<u32>(bitcast<f32>(_old) + _x);
+                    if (atomicCompareExchangeWeak(&total_s[0], _old, _new).exchanged) { break; }
+                }
+            }
         }
     }
 }
