@@ -131,8 +131,10 @@ def test_only_the_gradient_goes_wrong() -> None:
         "operands: x[i] = 0.0, adjoint = inf", "in the loop at i = 1",
         "this is a 0 * inf of the adjoint"]),
     ("power", "0.0, 0.5", ["operands: partial derivative = inf, adjoint = 2.0"]),
-    ("logistic", "1000.0", ["operands: x = 1000.0", "operands: exp(x) = inf, adjoint = -0.0",
-                            "this is a 0 * inf of the adjoint"]),
+    ("logistic", "1000.0", ["operands: x = 1000.0",
+                            "operands: partial derivative = -0.0, tangent = inf",
+                            "where 1.0 + exp(x) = inf",
+                            "this is a 0 * inf of the tangent"]),
     ("far", "[{'a': 1.0, 'b': 0.0}, {'a': 0.0, 'b': 0.0}], 2", [
         "operands: p[i].a = 0.0, p[i].a * p[i].a + p[i].b * p[i].b = 0.0",
         "in the loop at i = 1"]),

@@ -141,7 +141,7 @@ def own_laws() -> dict[str, Law]:
         inside = [[draw.uniform(*prim.domain) for _ in range(prim.arity)] for _ in range(8)]
         found[f"{prim.name} itself"] = own_law(prim, inside)
         if prim.singular:
-            poles = [list(p) for p in product((0.0, 1.0, -1.0, 1e-310), repeat=prim.arity)]
+            poles = [list(p) for p in product((0.0, 1.0, -1.0, 1e-310, 1e4), repeat=prim.arity)]
             found[f"{prim.name} at its poles"] = own_law(prim, poles, " * w", "r")
     return found
 
@@ -207,6 +207,29 @@ def second(x : In[float], w : In[float]) -> float:
             for f in ("root", "logarithm", "quotient", "reciprocal", "power", "second")
         ),
         orders="r",
+    ),
+    "what did not run": law(
+        """
+def chosen(x : In[float], y : In[float], n : In[int]) -> float:
+    return sqrt(x) * y if x > 0.0 else y * y
+def counted(x : In[float], y : In[float], n : In[int]) -> float:
+    s = y
+    for i in range(n):
+        s += sin(log(x) * y)
+    return s
+def searched(x : In[float], y : In[float], n : In[int]) -> float:
+    s = y
+    while s < x * log(x):
+        s = s + log(x) * y + 1.0
+    return s
+def distance(x : In[float], y : In[float], n : In[int]) -> float:
+    return hypot(x, n) * y
+""",
+        *((f, [-0.5, 0.3, 0]) for f in ("chosen", "counted", "searched")),
+        ("searched", [1.5, 0.3, 0]),
+        ("counted", [0.5, 0.3, 2]),
+        ("distance", [0.0, 0.5, 0]),
+        orders="r rr",
     ),
     "singular, at rest": law(
         """

@@ -156,6 +156,35 @@ def primitive_mutants() -> Iterator[Partial]:
 
 E = Edit
 RULES: tuple[Edit, ...] = (
+    # What is evaluated although the program would not.
+    E(
+        "a quotient before a loop that has no iterations",
+        "opt.hoist:_Hoist.lift",
+        "make.select(runs, x, const(1.0, x.scalar)) if isinstance(x, Var) else x",
+        "x",
+        ("what did not run",),
+    ),
+    E(
+        "a product before a loop that has no iterations",
+        "opt.hoist:_Hoist.singular",
+        "op.prim.singular or op.prim is A.MUL and not self.wild.isdisjoint(op.args)",
+        "op.prim.singular",
+        ("what did not run",),
+    ),
+    E(
+        "any product on the side not taken",
+        "frontend.lower.scan:_by_literal",
+        "return False",
+        "return True",
+        ("what did not run",),
+    ),
+    E(
+        "a direction at the origin is a quotient",
+        "ir.prims.libm:direction",
+        "b.select(origin, b.one(r), r)",
+        "r",
+        ("what did not run",),
+    ),
     # Pointers, and loops that are rotated.
     E(
         "a pointer forgets which origin it has",

@@ -102,7 +102,7 @@ LOOPS: Final[tuple[Pass, ...]] = (
     induction.run,
     ranges.run,
     unrolled,
-    hoist.run,
+    hoist.last,
     tidy,
 )
 """What STRICT and FINAL begin with: calls inlined, loops counted and simplified."""
@@ -139,7 +139,7 @@ DISTINCT: Final[tuple[Pass, ...]] = (
     fuse.run,
     gather.run,
     delay.run,
-    hoist.run,
+    hoist.last,
     distribute.run,
     simplify,
 )

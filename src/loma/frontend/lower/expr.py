@@ -8,7 +8,7 @@ from typing import TypeAlias, assert_never
 from loma.frontend.lower import debug as lower_debug
 from loma.frontend.lower.env import Env
 from loma.frontend.lower.range import reduction
-from loma.frontend.lower.scan import speculatable
+from loma.frontend.lower.scan import speculatable, tame
 from loma.frontend.typed import (
     Apply,
     Call,
@@ -156,7 +156,7 @@ class Expressions:
     def _conditional(self, e: Conditional, cond: Operand) -> Operand:
         if isinstance(cond, Const):
             return self.value(e.then if cond.value else e.orelse)
-        if self.speculates(e.then, e.orelse):
+        if self.speculates(e.then, e.orelse) and tame(e.then) and tame(e.orelse):
             return self.b.apply(A.SELECT, cond, self.value(e.then), self.value(e.orelse))
         regions: list[core.Region] = []
         for side in (e.then, e.orelse):

@@ -23,9 +23,11 @@ from loma.frontend.typed import (
     ThreadId,
     View,
 )
+from loma.ir.prims import arithmetic as A
 from loma.ir.types import ArrayType
 
 SPECULATED_COST: Final = 8
+SUMS: Final = frozenset({A.ADD, A.SUB, A.NEG, A.SELECT})
 
 
 def children(e: Expr) -> tuple[Expr, ...]:  # noqa: C901 - one dispatch
@@ -85,6 +87,27 @@ def speculatable(e: Expr, in_memory: Mapping[Symbol, object]) -> bool:
             case _:
                 pass
     return cost <= SPECULATED_COST
+
+
+def tame(e: Expr) -> bool:
+    """Whether no derivative through an expression has a factor that may be infinite where the
+    program did not choose it: sums, choices and factors that are literals.
+    """
+    return all(
+        x.prim in SUMS or x.prim.choice or x.prim.flat or _by_literal(x)
+        for x in subexpressions(e)
+        if isinstance(x, Apply) and x.type.is_float
+    )
+
+
+def _by_literal(e: Apply) -> bool:
+    match e:
+        case Apply(A.MUL, (Literal(), _) | (_, Literal())):
+            return True
+        case Apply(A.DIV, (_, Literal(value))):
+            return value != 0
+        case _:
+            return False
 
 
 def base_of(place: Expr) -> tuple[Symbol | None, bool]:

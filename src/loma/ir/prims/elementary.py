@@ -6,7 +6,6 @@ import cmath
 import math
 from typing import TYPE_CHECKING, Final
 
-from loma.ir.prims import arithmetic as A
 from loma.ir.prims import libm
 from loma.ir.prims import math as M
 from loma.ir.prims.meanings import (
@@ -76,10 +75,16 @@ ATAN: Final[Prim] = _one(
     lambda b, out, x: (b.div(b.one(out), b.add(b.one(out), b.mul(x, x))),),
 )
 SINH: Final[Prim] = _one(
-    "sinh", smooth(real_sinh, cmath.sinh), lambda b, out, x: (b.apply(COSH, x),)
+    "sinh",
+    smooth(real_sinh, cmath.sinh),
+    lambda b, out, x: (b.apply(COSH, x),),
+    singular=True,
 )
 COSH: Final[Prim] = _one(
-    "cosh", smooth(math.cosh, cmath.cosh), lambda b, out, x: (b.apply(SINH, x),)
+    "cosh",
+    smooth(math.cosh, cmath.cosh),
+    lambda b, out, x: (b.apply(SINH, x),),
+    singular=True,
 )
 TANH: Final[Prim] = _one(
     "tanh",
@@ -91,11 +96,13 @@ EXP2: Final[Prim] = _one(
     "exp2",
     smooth(math.exp2, lambda z: cmath.exp(z * LN2)),
     lambda b, out, x: (b.mul(out, b.number(LN2, out)),),
+    singular=True,
 )
 EXPM1: Final[Prim] = _one(
     "expm1",
     smooth(math.expm1, lambda z: cmath.exp(z) - 1),
     lambda b, out, x: (b.add(out, b.one(out)),),
+    singular=True,
 )
 LOG2: Final[Prim] = _one(
     "log2",
@@ -144,10 +151,7 @@ HYPOT: Final[Prim] = Prim(  # at the origin both partials are 0 by convention
     Operands.FLOAT,
     Result.SAME,
     smooth(math.hypot, lambda x, y: cmath.sqrt(x * x + y * y)),
-    partials=lambda b, out, x, y: tuple(
-        b.select(b.apply(A.EQ, out, b.number(0.0, out)), b.number(0.0, out), b.div(a, out))
-        for a in (x, y)
-    ),
+    partials=lambda b, out, x, y: libm.direction(b, out, x, y),
     domain=(0.3, 2.0),
     choice=True,
     cost=20,

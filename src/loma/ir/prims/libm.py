@@ -52,6 +52,14 @@ def cosine(b: Builder, x: Operand) -> Operand:
     return b.apply(M.SQRT, b.mul(b.sub(one, x), b.add(one, x)))
 
 
+def direction(b: Builder, r: Operand, *xs: Operand) -> tuple[Operand, ...]:
+    """Each coordinate over the distance from the origin; 0 there, and no quotient that is nan."""
+    zero = b.number(0.0, r)
+    origin = b.apply(A.EQ, r, zero)
+    away = b.select(origin, b.one(r), r)
+    return tuple(b.select(origin, zero, b.div(x, away)) for x in xs)
+
+
 def turn(b: Builder, y: Operand, x: Operand, r: Operand) -> tuple[Operand, Operand]:
     """How the angle of (x, y), at distance r, changes with y and with x; 0 at the origin."""
     zero = b.number(0.0, r)

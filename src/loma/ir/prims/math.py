@@ -46,6 +46,7 @@ EXP: Final[Prim] = Prim(
     Result.SAME,
     cmath.exp,
     partials=lambda b, out, x: (out,),
+    singular=True,
     cost=20,
     surface=True,
 )

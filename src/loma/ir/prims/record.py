@@ -42,11 +42,11 @@ class Prim:
 
     `meaning` takes Python numbers (complex too, where it is differentiable) and is the reference.
     `partials(b, out, *args)` emits, with builder `b`, the partial derivative by each operand
-    (None where it is zero by structure). A `singular` one may have infinite partials at finite
-    points: a tangent or an adjoint that is exactly 0 contributes exactly 0 through it. Through a
-    `choice`, whose partials are selected, what was not chosen contributes exactly 0, however
-    large its tangent or its adjoint is. No derivative flows through a `flat` one. `domain` is
-    where the row's own test draws its operands. `expand(b, *args)` emits the same in other
+    (None where it is zero by structure). A `singular` one, or its partials, may be infinite at
+    finite points: a tangent or an adjoint that is exactly 0 contributes exactly 0 through it.
+    Through a `choice`, whose partials are selected, what was not chosen contributes exactly 0,
+    however large its tangent or its adjoint is. No derivative flows through a `flat` one. `domain`
+    is where the row's own test draws its operands. `expand(b, *args)` emits the same in other
     primitives, for what no backend has. `cost`: add, mul 1; div, sqrt 4; transcendental 20.
     `symbol` is the infix operator and `precedence` its binding.
     """
