@@ -34,7 +34,7 @@ from loma.ir.nodes import (
 )
 from loma.ir.traverse import walk
 from loma.ir.types import F32, Scalar
-from loma.opt import device, outline, pipeline, twins
+from loma.opt import blocks, device, outline, pipeline, twins
 
 BACKENDS: Final[dict[str, Backend]] = {LLVM.name: LLVM, C.name: C}
 LOOPS: Final = (For, While, Parallel)
@@ -180,7 +180,8 @@ def finished(work: Derivation, strict: bool) -> Module:
     if not strict:
         functions = twins.with_twins(functions, module)
     functions = without_unused(functions)
-    return outline.run(replace(module, functions=functions))
+    module = outline.run(replace(module, functions=functions))
+    return module if strict else blocks.run(module)
 
 
 def cold_ones(work: Derivation) -> set[str]:

@@ -102,9 +102,9 @@ def test_places_fields_branches_loops_and_tapes(target: str, name: str, threads:
 
 
 @pytest.mark.parametrize("threads", [LANES - 1, LANES, LANES + 1])
-def test_a_lane_takes_several_threads(threads: int) -> None:
-    for target in HERE[2:]:
-        compare(target, "r_shared", threads)
+@pytest.mark.parametrize("target", HERE)
+def test_a_lane_takes_several_threads(target: str, threads: int) -> None:
+    compare(target, "r_shared", threads)
 
 
 @pytest.mark.parametrize("target", WIDE)
@@ -152,14 +152,9 @@ def launch(target: str, name: str, threads: int, values: list[Any]) -> list[Any]
 
 
 @pytest.mark.parametrize("constant", [False, True])
-def test_ten_million_threads(constant: bool) -> None:
+@pytest.mark.parametrize("target", HERE)
+def test_ten_million_threads(target: str, constant: bool) -> None:
     """Equal numbers round the same way each time, so that errors add up."""
-    for target in HERE[2:]:
-        ten_million(target, constant)
-
-
-def ten_million(target: str, constant: bool) -> None:
-    """A sum and a gradient that so many threads add to."""
     draw = np.random.default_rng(1)
     x, gy = (np.full(MANY, f, "f") if constant else draw.random(MANY, np.float32)
              for f in (0.7, 0.9))

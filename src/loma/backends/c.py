@@ -229,7 +229,7 @@ class _Unit:
         lines = [
             head,
             "{",
-            *(INDENT + line for line in [*self._fork(printer), *printer.lines()]),
+            *(INDENT + line for line in self._body(printer)),
             "}",
         ]
         if f.name in self._facts.deep and f.exported:
@@ -238,19 +238,20 @@ class _Unit:
             lines += self._entry(printer)
         return "\n".join(piece.text for line in lines for piece in _wrapped(line))
 
-    def _fork(self, printer: FunctionPrinter) -> list[str]:
-        """Hands a call on to the function's fast twin, where no written argument is another's
-        memory."""
-        f = printer.f
-        if not f.fast:
-            return []
+    def _body(self, printer: FunctionPrinter) -> list[str]:
+        """The statements of a function. One with a fast twin hands the call on where no written
+        argument is another's memory."""
+        f, lines = printer.f, printer.lines()
         context = f.name in self._facts.context
-        if context != (f.fast in self._facts.context):
-            return []
+        if not f.fast or context != (f.fast in self._facts.context):
+            return lines
         given = ", ".join([*(["ctx"] if context else []), *printer.given])
         call = f"{self._program.called[f.fast]}({given});"
+        if not (pairs := clashes(f)):
+            return [call]
         hand_on = [call, "return;"] if f.signature.result is None else [f"return {call}"]
-        return [f"if ({printer.apart(clashes(f))}) {{", *(INDENT + line for line in hand_on), "}"]
+        apart = f"if ({printer.apart(pairs)}) {{"
+        return [apart, *(INDENT + line for line in hand_on), "}", *lines]
 
     def _deep_entry(self, printer: FunctionPrinter) -> list[str]:
         """The entry of a function that recurses: the call happens on a stack of its own."""

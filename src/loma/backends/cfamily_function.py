@@ -240,34 +240,38 @@ class FunctionPrinter(Statements):
         return [outer] if outer and _counts_down(s.body) else []
 
     def _pragma(self, s: T.Count) -> list[str]:
-        """The permission to reassociate the sums of a loop that writes no memory."""
+        """The permission to reassociate the sums of a loop that writes no memory, or none that
+        other rounds see."""
         if self.program.strict or not s.body or not isinstance(s.body[-1], T.Copy):
             return []
-        pairs = s.body[-1].pairs
-        if not all(isinstance(i, T.Let) and not T.calls(i.value) for i in s.body[:-1]):
+        kinds = T.Let | T.Assign | T.Add if s.independent else T.Let
+        if not all(isinstance(i, kinds) and not any(map(T.calls, T.expressions(i)))
+                   for i in s.body[:-1]):
             return []
-        sums = [self._called(v) for v, e in pairs if self._is_sum(v, e)]
-        reads = [v for i in s.body[:-1] for e in T.expressions(i) for v in T.variables(e)]
-        if len(sums) != len(pairs) or any(
-            self._storage.of(v) is self._storage.of(x) for v, _ in pairs for x in reads
-        ):
+        lets = {i.var: i for i in s.body if isinstance(i, T.Let)}
+        links = [lets[e] for _, e in s.body[-1].pairs if isinstance(e, Var) and e in lets]
+        sums = {v: lets[e].value if isinstance(e, Var) and e in lets else e
+                for v, e in s.body[-1].pairs}
+        added = [self._summand(v, e) for v, e in sums.items()]
+        others = [e for i in s.body[:-1] if i not in links for e in T.expressions(i)]
+        carried = {self._storage.of(v) for v in (*sums, *(i.var for i in links))}
+        read = {self._storage.of(v) for e in (*others, *added) if e for v in T.variables(e)}
+        if None in added or carried & read:
             return []
-        return [f"#pragma omp simd reduction(+:{', '.join(sums)})"]
+        return [f"#pragma omp simd reduction(+:{', '.join(map(self._called, sums))})"]
 
-    def _is_sum(self, v: Var, e: T.Expr) -> bool:
-        """Whether the next value of `v` is `v` plus something without it, in floats."""
+    def _summand(self, v: Var, e: T.Expr) -> T.Expr | None:
+        """What is added to a carried value in floats, if its next value is such a sum."""
         v = self._storage.of(v)
         if not v.scalar.is_float:
-            return False
+            return None
         match e:
-            case T.Operation(A.ADD, (Var() as x, y)) | T.Operation(A.ADD, (y, Var() as x)):
-                return (
-                    self._storage.of(x) is v
-                    and not T.calls(y)
-                    and all(self._storage.of(z) is not v for z in T.variables(y))
-                )
+            case T.Operation(A.ADD, (Var() as x, y)) if self._storage.of(x) is v:
+                return None if T.calls(y) else y
+            case T.Operation(A.ADD, (y, Var() as x)) if self._storage.of(x) is v:
+                return None if T.calls(y) else y
             case _:
-                return False
+                return None
 
     def _loop(self, s: T.Loop) -> list[str]:
         outer, self._alive = self._alive, []

@@ -183,7 +183,8 @@ class Branch(Stmt):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Count(Stmt):
-    """A counted loop; `stop` is the excluded bound where the source shows one, else None."""
+    """A counted loop; `stop` is the excluded bound where the source shows one, else None.
+    `independent`: as that of a `For`."""
 
     index: Var
     start: Expr
@@ -192,6 +193,7 @@ class Count(Stmt):
     body: Block
     stop: Expr | None = None
     parallel: bool = False
+    independent: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

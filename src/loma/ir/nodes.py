@@ -260,10 +260,9 @@ class For(Node):
 
     `count`, `start` have the index's type; `step` is a nonzero literal of that type. The body
     yields the next carried values. An `independent` loop has no nested loop, and no iteration
-    reads or writes what another one writes. A `short` one is expected to run a few times at most.
-    The iterations of a `parallel` loop may run in any order, or at once, which is how the program
-    wrote them: it carries no values, starts at 0, steps by 1, and what iterations share they only
-    read or add to.
+    reads or writes what another one writes. A `short` one runs a few times, a `block` of a longer
+    loop some hundred times. The iterations of a `parallel` loop may run in any order: it carries no
+    values, starts at 0, steps by 1, and what iterations share they only read or add to.
     """
 
     start: Operand
@@ -274,6 +273,7 @@ class For(Node):
     outs: tuple[Var, ...]
     independent: bool = field(default=False, kw_only=True)
     short: bool = field(default=False, kw_only=True)
+    block: bool = field(default=False, kw_only=True)
     parallel: bool = field(default=False, kw_only=True)
 
 

@@ -354,7 +354,8 @@ class _Unssa:
         self._enter(op, tuple(carried))
         body = self._block(op.body, carried)
         step = int(op.step.value)
-        self._out.append(T.Count(index, start, count, step, body, last, op.parallel, span=op.span))
+        self._out.append(T.Count(index, start, count, step, body, last, op.parallel,
+                                 op.independent, span=op.span))
 
     def _bound(self, x: Operand) -> T.Expr:
         """A loop bound: a variable or a literal where the target evaluates it at each trip."""

@@ -22,11 +22,9 @@ from loma.ir.kernel import Kernel, Sum
 from loma.ir.nodes import (
     Accum,
     Argument,
-    Const,
     Direction,
     Function,
     Load,
-    LoadRef,
     Module,
     Op,
     Operand,
@@ -35,13 +33,11 @@ from loma.ir.nodes import (
     Region,
     Signature,
     Store,
-    StoreRef,
     Var,
 )
 from loma.ir.prims import arithmetic as A
-from loma.ir.traverse import walk
 from loma.ir.types import I32, Ref
-from loma.opt import checkpoint, elements, inline, once, pipeline, promote, pull, unroll
+from loma.opt import checkpoint, elements, inline, once, pipeline, promote, pull, shared, unroll
 from loma.opt.owned import Owned, owned, settled, totalled
 from loma.opt.rewrite import Rewriter, applied
 from loma.opt.told import told
@@ -50,8 +46,6 @@ EVERYTHING: Final = 1_000_000
 """A budget for inlining that is never reached."""
 ELEMENTS: Final = (elements.run, promote.run, pipeline.simplify)
 """What a thread keeps of its own elements becomes values."""
-MOST: Final = 32
-"""Sums that a group of threads has memory for."""
 
 
 def kernel(
@@ -79,51 +73,20 @@ def kernel(
     (threads,) = f.body.ops
     assert isinstance(threads, Parallel), "a kernel is one Parallel"
     alone = frozenset() if aliased else private(f)
-    added = _added(f, threads)
-    shared = added - alone
+    added = shared.added(f, threads)
+    meeting = added - alone
     arrays = owned(threads.body, added & alone) if owning and not strict else []
     threads = replace(threads, body=totalled(threads.body, arrays))
     if owning and f.distinct:
-        body, fetched = pull.run(f, threads, shared)
+        body, fetched = pull.run(f, threads, meeting)
         threads, arrays = replace(threads, body=body), [*arrays, *fetched]
     elif f.distinct:
-        threads = replace(threads, body=once.run(threads.body, shared))
-    sums = _sums(threads, shared)
+        threads = replace(threads, body=once.run(threads.body, meeting))
+    sums = shared.sums(threads, meeting)
     thread = _thread(f, threads, alone, sums, arrays, tuple(lengths.values()))
     thread = pipeline.run((promote.run, pipeline.simplify), thread, module)
     kept = tuple(o.root for o in arrays)
-    return Kernel(f.name, thread, tuple(sums), added, shared, kept, lengths)
-
-
-def _added(f: Function, threads: Parallel) -> frozenset[Var]:
-    """The parameters that threads do nothing with but add."""
-    base = bases(f.body)
-    adds = {base.get(op.root, op.root) for op in walk(threads.body) if isinstance(op, Accum)}
-    others = {
-        base.get(op.root, op.root)
-        for op in walk(threads.body)
-        if isinstance(op, Load | Store | LoadRef | StoreRef)
-    }
-    return frozenset(f.params) & (adds - others)
-
-
-def _sums(threads: Parallel, shared: frozenset[Var]) -> dict[Sum, list[Accum]]:
-    """The additions to places that do not depend on the thread."""
-    found: dict[Sum, list[Accum]] = {}
-    for op in walk(threads.body):
-        match op:
-            case Accum(root, path) if root in shared and _fixed(path):
-                kind = type_of(op.value)
-                known = next((s for s in found if (s.root, s.path) == (root, path)), None)
-                if kind.is_float and (known is not None or len(found) < MOST):
-                    found.setdefault(known or Sum(root, path, kind), []).append(op)
-            case _:
-                pass
-    return found
-
-
-def _fixed(path: Path) -> bool:
-    return all(isinstance(step, str | Const) for step in path)
+    return Kernel(f.name, thread, tuple(sums), added, meeting, kept, lengths)
 
 
 def _thread(

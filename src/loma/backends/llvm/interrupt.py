@@ -185,4 +185,4 @@ def _holds_loop(body: Region) -> bool:
 
 
 def _is_short(op: For) -> bool:
-    return isinstance(op.count, Const) and op.count.value <= FEW
+    return op.block or (isinstance(op.count, Const) and op.count.value <= FEW)

@@ -193,6 +193,8 @@ class _Entry:
         f, context = self.f, self.unit.effects.context
         if not f.fast or (f.name in context) != (f.fast in context):
             return internal(f.name)
+        if not clashes(f):
+            return internal(f.fast)
         met = "false"
         for i, j in clashes(f):
             other = self.args[j + shift].split()[-1]
