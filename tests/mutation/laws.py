@@ -409,6 +409,17 @@ def rows(x : In[Array[float]], n : In[int], m : In[int], y : Out[Array[float]]):
     for i in range(n):
         for j in range(n):
             y[i * m + j] = x[i] * x[j] * x[i]
+def spread(x : In[Array[float]], n : In[int], m : In[int], y : Out[Array[float]]):
+    for i in range(n):
+        y[i * m] = x[i] * x[i]
+def apart(x : In[Array[float]], n : In[int], y : Out[Array[float]]):
+    for i in range(n):
+        for j in range(0, 4, 2):
+            y[i * 2 + j] = x[i] * x[j]
+def shifted(x : In[Array[float]], n : In[int], k : In[int], y : Out[Array[float]]):
+    for i in range(n):
+        y[i + k] = x[i] * x[i]
+        k = -i
 def back(x : In[Array[float]], n : In[int], y : Out[Array[float]]):
     y[0] = x[0]
     for i in range(1, n):
@@ -450,6 +461,10 @@ def look(x : In[Array[float]], n : In[int], y : Out[Array[float]]) -> float:
         ("again", [[0.4, 0.9, 1.1], 3, [0.0] * 4]),
         ("rows", [[0.4, 0.9, 1.1], 3, 2, [0.0] * 9]),
         ("rows", [[0.4, 0.9, 1.1], 3, 3, [0.0] * 9]),
+        ("spread", [[0.4, 0.9, 1.1], 3, 0, [0.0] * 3]),
+        ("spread", [[0.4, 0.9, 1.1], 3, 1, [0.0] * 3]),
+        ("apart", [[0.4, 0.9, 1.1], 2, [0.0] * 6]),
+        ("shifted", [[0.4, 0.9, 1.1], 3, 0, [0.0] * 3]),
         ("back", [[0.4, 0.9, 1.1], 3, [0.0] * 4]),
         ("once", [[0.4, 0.9, 1.1], 3, [0.0] * 4]),
         ("either", [0.7, 0, [0.0] * 3]),

@@ -245,7 +245,7 @@ class _Reverse:
         content, p = slot.argument.type, slot.param
         if slot.adjoint is not None:
             self.sweep.as_long[p] = slot.adjoint
-        facts = Once(self.region, p, self.base)
+        facts = Once(self.region, p, self.base, self.sized.of_array(slot.argument))
         if facts.holds():
             self.sweep.primal[p] = Dropped()
             self.given(slot)

@@ -5,7 +5,7 @@ Then the adjoint of the final value is the adjoint of the one write, and no scra
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from loma.ad.strides import Strides
@@ -57,10 +57,13 @@ class Write:
 
 
 class Once:
-    """Facts about the writes to one base root in a region."""
+    """Facts about the writes to one base root in a region; `sizes` are those of an array."""
 
-    def __init__(self, body: Region, root: Var, base: Mapping[Var, Var]) -> None:
+    def __init__(
+        self, body: Region, root: Var, base: Mapping[Var, Var], sizes: Set[Var] = frozenset()
+    ) -> None:
         self.root = root
+        self.sizes = sizes
         self.base = base
         self.defs: dict[Var, Op] = {v: op for op in walk(body) for v in outs(op)}
         self.stores: list[Write] = []
@@ -125,7 +128,7 @@ class Once:
                 return False
             left.append(loop.body.args[0])
         loops = {loop.body.args[0]: loop for loop in w.loops if isinstance(loop, For)}
-        strides = Strides(loops, self.defs)
+        strides = Strides(loops, self.defs, self.sizes)
         for index in w.path:
             if isinstance(index, str):
                 continue

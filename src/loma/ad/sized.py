@@ -4,7 +4,7 @@ costs less than scratch arrays that grow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from loma.ad.once import Once
@@ -28,6 +28,10 @@ class Sized:
         named = zip(f.signature.arguments, f.params, strict=False)
         sizes = {a.name: p for a, p in named if isinstance(p.type, Scalar) and p.type.is_int}
         return Sized(sizes, structs)
+
+    def of_array(self, a: Argument) -> Set[Var]:
+        """The variables that hold the sizes of an argument."""
+        return {self.sizes[n] for n in a.shape or () if isinstance(n, str) and n in self.sizes}
 
     def pays(self, a: Argument, facts: Once) -> bool:
         """Whether an array is to be copied: as many loops as it has dimensions write it."""

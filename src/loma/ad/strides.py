@@ -2,19 +2,23 @@
 
 An index is brought into the form  c1*i1 + c2*i2 + ... + invariant  with a product of literals and
 invariant variables for each coefficient. It is injective if the coefficients form a mixed radix:
-each is the one before times a width that the loop of the one before does not exceed (rows of a
-matrix, planes of a volume).
+the first is not 0, and each is the one before times a width that the indices of the loop of the one
+before span at most (rows of a matrix, planes of a volume).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Final
 
 from loma.ir.nodes import Apply, Const, For, Op, Operand, Var
 from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import outs, walk
+
+WRAP: Final = 1 << 32
+"""Multiples of this are 0 where integers have 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,13 @@ Form = Mapping[Var, Product]
 
 @dataclass(frozen=True, slots=True)
 class Strides:
-    """The index forms of one loop nest: its loops by index variable, and the scalar operations of
-    the body.
+    """The index forms of one loop nest: its loops by index variable, the scalar operations of
+    the body, and the sizes of the array, none of which is 0 where it has elements.
     """
 
     loops: Mapping[Var, For]
     defs: Mapping[Var, Op]
+    sizes: Set[Var]
 
     def form(self, x: Operand) -> Form | None:
         """The coefficients of the loop indices in an expression; None if it is not of that form."""
@@ -61,7 +66,7 @@ class Strides:
             return {x: Product(1)}
         op = self.defs.get(x)
         if not isinstance(op, Apply):
-            return {} if op is None or self.invariant(x) else None
+            return {} if self.invariant(x) else None
         forms = [self.form(y) for y in op.args]
         match op.prim, forms:
             case ((A.ADD | A.SUB), [dict() as f, dict() as g]) if not f.keys() & g.keys():
@@ -74,8 +79,14 @@ class Strides:
         return {} if all(f == {} for f in forms) else None
 
     def invariant(self, x: Var) -> bool:
-        """Whether a value that is no scalar operation is defined outside the nest."""
-        return not any(x in outs(o) for loop in self.loops.values() for o in walk(loop.body))
+        """Whether a value that is no scalar operation is defined outside the nest, and none that
+        its loops carry.
+        """
+        if any(x in loop.body.args for loop in self.loops.values()):
+            return False
+        return x not in self.defs or not any(
+            x in outs(o) for loop in self.loops.values() for o in walk(loop.body)
+        )
 
     def product(self, x: Operand) -> Product:
         """An invariant factor, taken apart where it is itself a product."""
@@ -92,13 +103,24 @@ class Strides:
 
     def is_radix(self, digits: list[tuple[Var, Product]]) -> bool:
         """Whether the coefficients, smallest first, are a mixed radix for their loops."""
-        if not digits[0][1].factor:
+        if not self.nonzero(digits[0][1]):
             return False
         for (v, small), (_, large) in zip(digits, digits[1:], strict=False):
-            width = large.over(small)
-            if width is None or not self.at_most(self.loops[v].count, width):
+            loop = self.loops[v]
+            width = large.over(small.times(Product(abs(int(loop.step.value)))))
+            if width is None or not self.at_most(loop.count, width):
                 return False
         return True
+
+    def nonzero(self, c: Product) -> bool:
+        """Whether a coefficient is not 0 where the loops run: of its variables each is a size, or
+        as large as the count of a loop.
+        """
+        counts = [loop.count for loop in self.loops.values()]
+        return c.factor % WRAP != 0 and all(
+            v in self.sizes or any(self.at_most(n, Product(1, (v,))) for n in counts)
+            for v in c.variables
+        )
 
     def at_most(self, count: Operand, width: Product) -> bool:
         """Whether a loop that runs has at most `width` iterations."""
