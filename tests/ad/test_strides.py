@@ -1,4 +1,4 @@
-"""Stores whose indices look as if they told iterations apart, and do not: strides that are 0, steps,
+"""Stores whose indices look as if they told iterations apart: strides that are 0, steps,
 variables that loops carry. The last write of an element receives the caller's adjoint.
 """
 
