@@ -56,7 +56,7 @@ def commands(jobs: int) -> dict[str, list[tuple[list[str], int]]]:
             ([PYTHON, "examples/gpu_sphere.py", "cuda"], 60),
             ([PYTHON, "-m", "loma", "demo", "--target", "cuda"], 120)],
         "slang": [([*pytest, *several, "-k", "slang", str(HERE / "test_slang.py"),
-                    str(HERE / "test_kernels.py")], 200),
+                    str(HERE / "test_kernels.py"), str(HERE / "test_sums.py")], 200),
                   ([PYTHON, "examples/raytrace.py", "slang"], 60)],
         "sanitizer": [
             ([sanitizer, "--tool", tool, "--error-exitcode", "9", PYTHON, "-c", program], 500)

@@ -62,7 +62,7 @@ def _flat(dialect: FlatDialect, build: Build) -> Target:
     def text(module: Module, kernels: list[Kernel], strict: bool) -> DeviceText:
         return dialect.text(module, kernels)
 
-    return Target(text, dialect.refusal, build, segmented=False)
+    return Target(text, dialect.refusal, build, segmented=not dialect.narrow)
 
 
 def _opencl(text: DeviceText, strict: bool, queue: Handle) -> Device:
@@ -144,7 +144,7 @@ class SlangKernels(dict[str, Any]):
 def slang_kernels(module: Module, *, atomic: bool = True) -> tuple[DeviceText, dict[str, str]]:
     """The kernels of a module that Slang can run, and why it cannot run the others; raises
     DeviceError where it can run none."""
-    able, why = able_ones(driver.kernels(module, segmented=False), module, slang.TARGET.refusal)
+    able, why = able_ones(driver.kernels(module), module, slang.TARGET.refusal)
     return (slang.TARGET if atomic else slang.SEQUENTIAL).text(module, able), why
 
 
@@ -165,12 +165,21 @@ def kernel_text(module: Module, target: str, *, strict: bool = False, aliased: b
     none can be."""
     if target == "slang":
         return slang_kernels(module)[0].source
-    made = TARGETS[target]
-    kernels = driver.kernels(
-        module, strict=strict, aliased=aliased, segmented=made.segmented, owning=made.owning
-    )
+    made, kernels = TARGETS[target], kernels_for(module, target, strict=strict, aliased=aliased)
     able, _ = able_ones(kernels, module, made.refusal)
     return made.text(module, able, strict).source
+
+
+def kernels_for(
+    module: Module, target: str, *, strict: bool = False, aliased: bool = False
+) -> list[Kernel]:
+    """The kernels of a module in the form that a target wants."""
+    if target == "slang":
+        return driver.kernels(module)
+    made = TARGETS[target]
+    return driver.kernels(
+        module, strict=strict, aliased=aliased, segmented=made.segmented, owning=made.owning
+    )
 
 
 @dataclass(slots=True)

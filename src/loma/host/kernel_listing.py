@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from loma import driver
 from loma.backends import slang
 from loma.backends.device import DeviceError
-from loma.host.course_device import TARGETS, kernel_text
+from loma.host.course_device import TARGETS, kernel_text, kernels_for
 from loma.ir.nodes import Module
 
 
 def listing(module: Module, target: str, *, strict: bool = False) -> str:
     """The text; kernels that the target cannot run are named at its end. Raises DeviceError where
     there is no kernel at all."""
-    kernels = driver.kernels(module, strict=strict, segmented=False)
+    kernels = kernels_for(module, target, strict=strict)
     if not kernels:
         raise DeviceError(
             f"there is no kernel to show for '{target}': only functions marked `@simd` run there"
