@@ -108,6 +108,7 @@ CASES = (
     Case("sum", "10 000 000", 2.5, _reduction(10_000_000)),
     Case("polynomial", "4 000", 2.5, _reduction(4000)),
     Case("polynomial", "10 000 000", 2.5, _reduction(10_000_000)),
+    Case("elementary", "4 000", 3.0, _reduction(4000)),
     Case("raytrace", "400 x 225", 3.0, _raytrace(400, 225)),
     Case("mass_spring", "40", 3.0, _mass_spring(40)),
     Case("mass_spring", "4 000", 3.0, _mass_spring(4000)),

@@ -17,6 +17,7 @@ from loma.ir.types import Ref, Scalar, Structs
 TBAA: Final = {
     Scalar.F32: 10, Scalar.F64: 11, Scalar.I32: 12, Scalar.I64: 13, Scalar.BOOL: 14, None: 15}
 LIKELY: Final = 31
+PURE: Final = " nounwind willreturn memory(none)"
 OWN_MEMORY: Final = "memory(argmem: readwrite, inaccessiblemem: readwrite)"
 RARE: Final = 32
 METADATA: Final = "\n".join(
@@ -61,16 +62,24 @@ class Sites:
 
 @dataclass(slots=True)
 class Unit:
-    """What all functions of a module share while it is emitted."""
+    """What all functions of a module share while it is emitted. `wide`: the C library's versions of
+    functions for several lanes may be called, and `versions` are those that are."""
 
     module: Module
     layout: Layout
     effects: Effects
     sites: Sites
     strict: bool
+    wide: bool
     intrinsics: set[str] = field(default_factory=set)
     metadata: list[str] = field(default_factory=list)
     constants: dict[bytes, str] = field(default_factory=dict)
+    versions: dict[str, None] = field(default_factory=dict)
+    groups: dict[str, int] = field(default_factory=dict)
+
+    def group(self, attributes: str) -> int:
+        """The number of a group of attributes."""
+        return self.groups.setdefault(attributes, 10 + len(self.groups))
 
     def node(self, text: str) -> int:
         """The number of a fresh metadata node; `{}` in its text stands for the node itself."""
@@ -104,12 +113,16 @@ def entry(name: str) -> str:
 
 
 class Code:
-    """The lines of one function; `label` is the block that is being filled."""
+    """The lines of one function; `label` is the block that is being filled. `sums` are additions
+    that may be reassociated, `wide` calls that may become one for several lanes."""
 
-    def __init__(self, unit: Unit, name: str, sums: frozenset[Op]) -> None:
+    def __init__(
+        self, unit: Unit, name: str, sums: frozenset[Op], wide: frozenset[Op] = frozenset()
+    ) -> None:
         self.unit = unit
         self.name = name
         self.sums = sums
+        self.wide = wide
         self.locals: list[str] = []
         self.lines: list[str] = []
         self.traps: dict[int, None] = {}

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from loma.backends.base import TrapRecord, stack_bytes
-from loma.backends.llvm import machine
+from loma.backends.llvm import machine, vectors
 from loma.backends.llvm.code import Site, entry
 from loma.backends.llvm.runtime import RECORD_BYTES
 from loma.backends.llvm.runtime_threads import DEFAULT_LIMIT_PERCENT
@@ -236,7 +236,10 @@ def load(bundle: Bundle) -> Jitted:
 
     traps = any(bundle.entries.values())
     jit = binding.create_lljit_compiler(machine.target_machine(), use_jit_link=True)
-    library = binding.JITLibraryBuilder().add_object_img(bundle.object).add_current_process()
+    library = binding.JITLibraryBuilder().add_object_img(bundle.object)
+    for image in vectors.images(bundle.object):
+        library.add_object_img(image)
+    library.add_current_process()
     for name in bundle.entries:
         library.export_symbol(entry(name))
     if traps:

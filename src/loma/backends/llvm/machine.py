@@ -93,6 +93,11 @@ def compile_text(text: str) -> bytes:
     return bytes(machine.emit_object(module))
 
 
+def translate(text: str) -> bytes:
+    """The object code of a module in text that is good as it is."""
+    return bytes(target_machine().emit_object(parse(text)))
+
+
 def assembly(text: str) -> str:
     """The machine code of a module in text, as assembly."""
     machine = target_machine()

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from loma.backends.llvm import abi, control, deep, interrupt, runtime, runtime_print, runtime_stack
+from loma.backends.llvm import (
+    abi,
+    control,
+    deep,
+    interrupt,
+    runtime,
+    runtime_print,
+    runtime_stack,
+    vectors,
+)
 from loma.backends.llvm.code import LIKELY, METADATA, Code, Site, Sites, Unit, entry, internal
 from loma.backends.llvm.effects import Effects, analyse, exported
 from loma.backends.llvm.exports import exports
@@ -48,7 +57,7 @@ def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emi
     """The module for a target; `shared`: with what a shared library needs."""
     layout = Layout(module.structs)
     effects = analyse(module, layout, interruptible=not shared)
-    unit = Unit(module, layout, effects, Sites(module.file), strict)
+    unit = Unit(module, layout, effects, Sites(module.file), strict, not (strict or shared))
     convention = abi.convention(triple)
     bodies: list[str] = []
     for f in module.functions.values():
@@ -67,6 +76,8 @@ def emit(module: Module, triple: str, strict: bool, shared: bool = False) -> Emi
     large = sum(map(len, bodies)) > LARGE
     attributes = [
         f"attributes #{n} = {{ {SKIPPED if large else kept} }}" for n, kept in GROUPS.items()]
+    attributes += [f"attributes #{n} = {{ {text} }}" for text, n in unit.groups.items()]
+    attributes += [vectors.kept(list(unit.versions))] if unit.versions else []
     text = "\n".join([*head, *bodies, *attributes, METADATA, *unit.metadata, ""])
     return Emitted(text, entries, tuple(unit.sites.all), prints, extents)
 
@@ -86,7 +97,7 @@ def _runtime(effects: Effects, used: str, triple: str, prints: bool) -> Iterator
 def function(unit: Unit, f: Function) -> list[str]:
     """The body of a function, called from loma code and from its entry."""
     sums = frozenset[Op]() if unit.strict else reassociable(f.body)
-    code = Code(unit, f.name, sums)
+    code = Code(unit, f.name, sums, vectors.undecided(f.body) if unit.wide else frozenset())
     params = ["ptr %ctx"] if f.name in unit.effects.context else []
     for p in f.params:
         name = code.fresh()

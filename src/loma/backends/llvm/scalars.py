@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from loma.backends.llvm.code import Code
+from loma.backends.llvm import vectors
+from loma.backends.llvm.code import PURE, Code
 from loma.backends.llvm.layout import VALUE
 from loma.diagnostics import InternalError
 from loma.ir.builder import type_of
@@ -59,7 +60,6 @@ INTRINSICS: Final = frozenset(
     }
 )
 LIBRARY: Final = frozenset({"expm1", "log1p", "cbrt", "hypot", "erf", "erfc"})
-PURE: Final = " nounwind willreturn memory(none)"
 CONTRACTED: Final = frozenset({"add", "sub", "mul"})
 
 
@@ -93,7 +93,7 @@ def _spell(code: Code, op: Apply) -> str:  # noqa: C901 - one dispatch
     table = FLOAT if type.is_float else BOOL if type is Scalar.BOOL else INT
     if name in table:
         return code.value(f"{table[name]}{_flags(code, op)} {spelled} {args[0]}, {args[1]}")
-    return _function(code, op.prim.spelling.get("llvm", name), spelled, args)
+    return _function(code, op, op.prim.spelling.get("llvm", name), args)
 
 
 def _shift(code: Code, name: str, spelled: str, width: int, args: list[str]) -> str:
@@ -114,16 +114,28 @@ def _flags(code: Code, op: Apply) -> str:
     return " reassoc contract" if op in code.sums else " contract"
 
 
-def _function(code: Code, name: str, spelled: str, args: list[str]) -> str:
+def _function(code: Code, op: Apply, name: str, args: list[str]) -> str:
     """A call of an intrinsic, or of the C library where LLVM has none."""
+    type = type_of(op.args[-1])
+    spelled, narrow = VALUE[type], type is Scalar.F32
     if name in LIBRARY:
-        full, facts = f"@{name}{'f' if spelled == 'float' else ''}", PURE
+        full, facts = f"{name}{'f' if narrow else ''}", PURE
     elif name in INTRINSICS:
-        full, facts = f"@llvm.{name}.{'f32' if spelled == 'float' else 'f64'}", ""
+        full, facts = f"llvm.{name}.{'f32' if narrow else 'f64'}", ""
     else:
         raise InternalError(f"the llvm backend has no spelling for the primitive `{name}`")
-    code.declare(f"declare {spelled} {full}({', '.join([spelled] * len(args))}){facts}")
-    return code.value(f"call {spelled} {full}({', '.join(f'{spelled} {a}' for a in args)})")
+    code.declare(f"declare {spelled} @{full}({', '.join([spelled] * len(args))}){facts}")
+    group = _versions(code, name, full, type, len(args)) if op in code.wide else ""
+    return code.value(f"call {spelled} @{full}({', '.join(f'{spelled} {a}' for a in args)}){group}")
+
+
+def _versions(code: Code, name: str, full: str, type: Scalar, arity: int) -> str:
+    """The attributes of a call that may become one for several lanes."""
+    found = vectors.versions(name, type, arity)
+    for declaration in vectors.declarations(found, type, arity):
+        code.declare(declaration)
+    code.unit.versions.update(dict.fromkeys(found.values()))
+    return f" #{code.unit.group(vectors.attribute(full, found, arity))}" if found else ""
 
 
 def cast(code: Code, value: str, source: Scalar, target: Scalar) -> str:
