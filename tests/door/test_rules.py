@@ -39,7 +39,7 @@ def softplus_rev(x: In[float], dx: Out[float], dy: In[float]):
 def test_a_rule_is_used_wherever_the_function_is() -> None:
     for _ in range(5):
         assert loma.grad(loss)(20.0, 2.0) == UNRULED[0]
-        assert np.isnan(UNRULED[1]) and loma.grad(softplus, wrt="x")(1000.0) == 1.0
+        assert UNRULED[1] == 0.0 and loma.grad(softplus, wrt="x")(1000.0) == 1.0
         assert loma.jvp(softplus, (1000.0,), (2.0,))[1] == 2.0
         pulled = loma.vjp(each, np.array([1000.0, 0.0]))[1](np.ones(2))
         assert pulled.x.tolist() == [1.0, 0.5]
