@@ -21,7 +21,7 @@ from loma.host.course import compile
 from loma.ir.types import F32, F64, ArrayType, Scalar, Type
 
 MANY: Final = 10_000_000
-HERE: Final = ["c", "llvm", *(t for t in ("wgsl", "slang") if t not in MISSING)]
+HERE: Final = ["c", "llvm", *(t for t in ("wgsl", "slang", "opencl") if t not in MISSING)]
 WIDE: Final = [t for t in HERE if t != "wgsl"]
 
 LINE: Final = """

@@ -124,6 +124,7 @@ TARGET: Final = DeviceDialect(
         head="__kernel void {name}({parameters})",
         lane="get_global_id(0)",
         lanes="get_global_size(0)",
+        parts=True,
         more=_part,
         after=_sums,
     ),

@@ -230,6 +230,8 @@ __kernel void r_drop(Ball ball, __global Ball *adj_ball, __global const float *r
     };
     float sum_adj_ball = 0;
     float sum_adj_ball_1 = 0;
+    float _many[2] = {0}, _all[2] = {0};
+    int64_t _round = 0;
     for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         if (ctx.stopped)
@@ -238,7 +240,17 @@ __kernel void r_drop(Ball ball, __global Ball *adj_ball, __global const float *r
         ctx.filled = ctx.top = 0;
         r_drop_thread(&ctx, ball, adj_ball, drag, adj_drag, steps, adj_steps, adj_y, thread,
                 _threads, &sum_adj_ball, &sum_adj_ball_1);
+        if (++_round % 128 == 0) {
+            _many[0] += sum_adj_ball, sum_adj_ball = 0;
+            _many[1] += sum_adj_ball_1, sum_adj_ball_1 = 0;
+        }
+        if (_round % 16384 == 0) {
+            _all[0] += _many[0], _many[0] = 0;
+            _all[1] += _many[1], _many[1] = 0;
+        }
     }
+    sum_adj_ball = _all[0] + (_many[0] + sum_adj_ball);
+    sum_adj_ball_1 = _all[1] + (_many[1] + sum_adj_ball_1);
     const uint _member = get_local_id(0);
     *(_part + _member) = sum_adj_ball;
     *(_part + 64 + _member) = sum_adj_ball_1;

@@ -65,11 +65,23 @@ __kernel void r_line(float a, __global float *adj_a, float b, __global float *ad
     const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
     float sum_adj_a = 0;
     float sum_adj_b = 0;
+    float _many[2] = {0}, _all[2] = {0};
+    int64_t _round = 0;
     for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         r_line_thread(a, adj_a, b, adj_b, x, adj_x, adj_y, thread, _threads, &sum_adj_a,
                 &sum_adj_b);
+        if (++_round % 128 == 0) {
+            _many[0] += sum_adj_a, sum_adj_a = 0;
+            _many[1] += sum_adj_b, sum_adj_b = 0;
+        }
+        if (_round % 16384 == 0) {
+            _all[0] += _many[0], _many[0] = 0;
+            _all[1] += _many[1], _many[1] = 0;
+        }
     }
+    sum_adj_a = _all[0] + (_many[0] + sum_adj_a);
+    sum_adj_b = _all[1] + (_many[1] + sum_adj_b);
     const uint _member = get_local_id(0);
     *(_part + _member) = sum_adj_a;
     *(_part + 64 + _member) = sum_adj_b;

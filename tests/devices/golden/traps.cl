@@ -157,10 +157,19 @@ __kernel void total(__global const float *restrict x, __global float *s, int32_t
 {
     const int64_t _lane = get_global_id(0), _lanes = get_global_size(0);
     float sum_s = 0;
+    float _many[1] = {0}, _all[1] = {0};
+    int64_t _round = 0;
     for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         total_thread(x, s, thread, _threads, &sum_s);
+        if (++_round % 128 == 0) {
+            _many[0] += sum_s, sum_s = 0;
+        }
+        if (_round % 16384 == 0) {
+            _all[0] += _many[0], _many[0] = 0;
+        }
     }
+    sum_s = _all[0] + (_many[0] + sum_s);
     const uint _member = get_local_id(0);
     *(_part + _member) = sum_s;
     barrier(CLK_LOCAL_MEM_FENCE);
