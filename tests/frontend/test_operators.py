@@ -178,8 +178,8 @@ def test_no_constants_of_bits(value: str) -> None:
 
 def test_functions_in_constants() -> None:
     """Builtins whose names are taken give numbers in constants, where these are real."""
-    text = ("A = sqrt(2.0) * pow(2, 3) - log(1.0)\nB = [exp(0.0), A]\n"
-            "def f(x : In[float]) -> float:\n    return x * B[1] + B[0]\n")
+    text = ("A = ROOT * pow(2, 3) - log(1.0)\nROOT = sqrt(2.0)\nB = [exp(0.0), A]\nN = len(B)\n"
+            "def f(x : In[float]) -> float:\n    return x * B[1] + B[0] * (N - 1)\n")
     for how in EVERY:
         assert on(how, text, F64).call("f", [2.0])[1] == 2.0 * (math.sqrt(2.0) * 8.0) + 1.0
     for wrong in ("log(-1.0)", "sin(1.0, 2.0)", "sqrt(x)"):

@@ -110,7 +110,7 @@ def _syntax(source: Source, error: SyntaxError) -> Finding:
     message = (error.msg or "").removeprefix("invalid syntax. ")
     if "too many nested" in message or "too many levels" in message:
         return codes.too_deep(span)
-    return codes.syntax(span, _label(message))
+    return codes.syntax(span, _label(message), source.lines[line - 1])
 
 
 def _label(message: str) -> str:

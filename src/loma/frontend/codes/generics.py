@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from loma.diagnostics import Span
 from loma.frontend.codes.base import did_you_mean, finding
 from loma.frontend.errors import Finding
+from loma.ir.types import Scalar
+
+NUMBERS: Final = {"int", "float", *(s.value for s in Scalar)}
+"""The names of the types of numbers."""
 
 
 def undetermined(span: Span, name: str, missing: str, params: Iterable[str]) -> Finding:
@@ -289,8 +294,11 @@ def unknown_instance(span: Span, name: str, known: Iterable[str]) -> Finding:
 
         g = missing[f64]
     """
+    otherwise = "define it in this file, or import it"
+    if name in NUMBERS:
+        otherwise = f"types have no other names: write `{name}`"
     return finding("E1617", f"there is no function called `{name}`", span,
-                   help=did_you_mean(name, known, "define it in this file, or import it"))
+                   help=did_you_mean(name, known, otherwise))
 
 
 def in_derivative(span: Span, name: str) -> Finding:

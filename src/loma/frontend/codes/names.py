@@ -27,6 +27,7 @@ FOREIGN_CALLS: Final = {
     "list": "write the elements, `[a, b]`, or `[v for v in ...]`",
     "tuple": "write the elements, `(a, b)`",
     "sorted": "sort an array in place, by a loop of your own",
+    "ln": "write `log(x)`",
     "divmod": "write `a // b` and `a % b`",
     "enumerate": "`enumerate` stands in `for i, v in enumerate(a):` only",
     "zip": "`zip` stands in `for u, v in zip(a, b):` only, or in `enumerate(zip(a, b))`",

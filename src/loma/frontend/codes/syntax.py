@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from loma.diagnostics import Span
@@ -11,9 +12,15 @@ from loma.frontend.errors import Finding, FuncArgNotAnnotated
 
 DEPTH: Final = 100
 TERMS: Final = 9_000
+SPELLINGS: Final = {
+    r"&&": "write `and`", r"\|\|": "write `or`", r"!(?!=)": "write `not`",
+    r"\belse\s+if\b": "write `elif`", r"\+\+": "write `x += 1`", r"--": "write `x -= 1`",
+    r"\?": "write `a if condition else b`", r"^\s*//": "a comment begins with `#`",
+}
+"""What other languages write, and Python does not take."""
 
 
-def syntax(span: Span, message: str) -> Finding:
+def syntax(span: Span, message: str, line: str = "") -> Finding:
     """The text is not Python syntax, which loma shares.
 
     loma shares the syntax of Python: the label says what Python misses.
@@ -21,8 +28,11 @@ def syntax(span: Span, message: str) -> Finding:
         def f(x : In[float]) -> float
             return x
     """
-    return finding("E0101", "this is not valid syntax", span, message,
-                   "loma is written in Python's syntax: see the language reference")
+    code = line.partition("#")[0]
+    foreign = [help for written, help in SPELLINGS.items() if re.search(written, code)]
+    help = foreign[0] if foreign else (
+        "loma is written in Python's syntax: see the language reference")
+    return finding("E0101", "this is not valid syntax", span, message, help)
 
 
 def too_deep(span: Span) -> Finding:
@@ -53,16 +63,16 @@ def not_ascii(span: Span, name: str) -> Finding:
                    span, help="names are exported to C: spell it with a-z, A-Z, 0-9 and `_`")
 
 
-def top_level(span: Span, what: str) -> Finding:
+def top_level(span: Span, what: str, label: str = "") -> Finding:
     """Something other than a definition outside all functions.
 
     A file holds classes, functions, requests for derivatives, and constants: names for numbers
     that are known while the file is read.
 
-        N = sqrt(2.0)
+        N = abs(2.0)
     """
-    return finding("E0104", f"{what} outside a function", span,
-                   help="a file holds `class`, `def`, `name = fwd_diff(f)`, `name = rev_diff(f)`, "
+    return finding("E0104", f"{what} outside a function", span, label,
+                   "a file holds `class`, `def`, `name = fwd_diff(f)`, `name = rev_diff(f)`, "
                         "and constants, `N = 16`")
 
 
@@ -105,8 +115,12 @@ def not_annotated(arg: surface.Node, name: str, annotated: str) -> Finding:
     inner = annotated or "float"
     label = "the direction is missing" if annotated else "the annotation is missing"
     word, bracket, rest = annotated.partition("[")
-    meant = near(word, ("In", "Out", "InOut")) if bracket else ""
+    meant = near(word, ("In", "Out", "InOut")) if bracket and word.isidentifier() else ""
     help = f"write `{name} : In[{inner}]` or `{name} : Out[{inner}]`"
+    odd = re.fullmatch(r"['\"]?(In|Out|InOut)[\[(](.*)[\])]['\"]?", annotated)
+    if odd:
+        label = "a type stands in square brackets, without quotes"
+        help = f"write `{name} : {odd[1]}[{odd[2]}]`"
     if inner == "Tape":
         help = f"write `{name} : InOut[Tape]`"
     if meant:

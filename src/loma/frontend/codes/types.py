@@ -129,8 +129,10 @@ def whole_numbers(expr: surface.Node, span: Span, symbol: str, shown: str) -> Fi
         def f(x : In[float], n : In[int]) -> float:
             return x & n
     """
-    return finding("E0322", f"`{symbol}` takes integers", span, shown,
-                   "convert floats with `float2int(...)`",
+    help = "convert floats with `float2int(...)`"
+    if symbol == "^":
+        help = f"a power is written `x ** y`; for the bits, {help}"
+    return finding("E0322", f"`{symbol}` takes integers", span, shown, help,
                    kind=BinaryOpTypeMismatch, payload={"expr": expr})
 
 

@@ -10,7 +10,15 @@ from loma.frontend import surface
 from loma.frontend.codes import constructs
 from loma.frontend.codes import syntax as codes
 from loma.frontend.codes.base import near
-from loma.frontend.constants import Constant, Known, Table, evaluate, table, typed_constant
+from loma.frontend.constants import (
+    FUNCTIONS,
+    Constant,
+    Known,
+    Table,
+    evaluate,
+    table,
+    typed_constant,
+)
 from loma.frontend.parse.classes import ClassParser, without_docstring
 from loma.frontend.parse.each import over
 from loma.frontend.parse.expr import ARITHMETIC, DIRECTIONS
@@ -62,8 +70,7 @@ class Parser(ClassParser):
 
     def _find_constants(self, nodes: list[ast.stmt]) -> None:
         """Learns the names that stand for numbers in the whole file."""
-        waiting = [(target, value, kind) for node in nodes
-                   for target, value, kind in _single(node) if not isinstance(value, ast.Call)]
+        waiting = [found for node in nodes for found in _single(node)]
         for _ in range(codes.DEPTH):
             known = len(waiting)
             waiting = [(t, v, k) for t, v, k in waiting if not self._constant_found(t, v, k)]
@@ -122,7 +129,7 @@ class Parser(ClassParser):
             case _ if (found := self.instance(node)) is not None:
                 return [found]
             case _:
-                self.report(codes.top_level(self.head(node), "an assignment"))
+                self.report(codes.top_level(self.head(node), "an assignment", _unknown(node)))
         return []
 
     def function(self, node: ast.FunctionDef) -> surface.Function:
@@ -343,6 +350,17 @@ def _single(node: ast.stmt) -> list[tuple[ast.Name, ast.expr, str]]:
             return [(target, value, kind)]
         case _:
             return []
+
+
+def _unknown(node: ast.Assign) -> str:
+    """What keeps a name from being a constant, where it looks like one."""
+    match node:
+        case ast.Assign([ast.Name()], ast.BinOp() | ast.UnaryOp()):
+            return "no number that is known here, finite and of at most 64 bits"
+        case ast.Assign([ast.Name()], ast.Call(ast.Name(name))) if name in FUNCTIONS:
+            return "no number that is known here, and finite"
+        case _:
+            return ""
 
 
 def _is_none(node: ast.expr) -> bool:
