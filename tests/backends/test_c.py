@@ -223,3 +223,16 @@ def test_a_missing_compiler_is_an_error_with_advice(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(toolchain, "find_compiler", lambda: None)
     with pytest.raises(toolchain.ToolchainError, match="ziglang"):
         toolchain.c_compiler()
+
+
+def test_a_loop_with_many_sums_is_one_long_directive() -> None:
+    names = [f"the_total_of_number_{k}" for k in range(9)]
+    source = (
+        "def f(n : In[int], x : In[Array[float]]) -> float:\n"
+        + "".join(f"    {v} : float\n" for v in names)
+        + "    for i in range(n):\n"
+        + "".join(f"        {v} = {v} + {k + 1} * x[i]\n" for k, v in enumerate(names))
+        + f"    return {' + '.join(names)}\n")
+    (pragma,) = (x for x in c_text(core_module(source)).source.splitlines() if "#pragma omp" in x)
+    assert all(v in pragma for v in names)
+    assert library(source).f(3, (ctypes.c_float * 3)(1, 2, 3)) == 6 * 45

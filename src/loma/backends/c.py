@@ -332,13 +332,7 @@ def _points_to_struct(s: StructDef) -> bool:
 
 def _wrapped(line: str) -> list[Line]:
     pieces = line.split("\n")
-    return [
-        w
-        for piece in pieces
-        for w in (
-            [Line(piece)] if piece.startswith("#") else wrapped(Line(piece), needs_brackets=False)
-        )
-    ]
+    return [w for piece in pieces for w in wrapped(Line(piece), needs_brackets=False)]
 
 
 def tidy(text: str) -> str:

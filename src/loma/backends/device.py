@@ -265,11 +265,7 @@ class _Unit:
         return "\n".join(
             w.text
             for piece in pieces
-            for w in (
-                [Line(piece)]
-                if piece.startswith("#")
-                else wrapped(Line(piece), needs_brackets=False)
-            )
+            for w in wrapped(Line(piece), needs_brackets=False)
         )
 
     def _entry(self, k: Kernel, printer: ThreadPrinter, context: bool) -> Entry:

@@ -129,6 +129,8 @@ class SlangKernel:
 
     def dispatch(self, thread_count: Handle, **values: Handle) -> None:
         """Runs the kernel; `values` are its arguments by name, `_total_threads` among them."""
+        if not all(thread_count):
+            return  # CUDA's driver refuses to start no threads, and slangpy ends the process
         values |= self._lengths(values)
         if self._known.lanes:
             count, *more = thread_count

@@ -28,10 +28,11 @@ def indented(lines: list[Line]) -> list[Line]:
 def wrapped(line: Line, needs_brackets: bool = True) -> Iterator[Line]:
     """The line, broken where it is longer than the page is wide.
 
-    `needs_brackets`: the language continues a line only inside brackets.
+    `needs_brackets`: the language continues a line only inside brackets. A line for the
+    preprocessor stays whole.
     """
     text = line.text
-    if len(text) <= WIDTH:
+    if len(text) <= WIDTH or text.lstrip().startswith("#"):
         yield line
         return
     if needs_brackets:
