@@ -21,7 +21,7 @@ from loma.ir.text import function_text
 from loma.ir.traverse import walk
 from loma.ir.types import F32, F64
 from loma.ir.verify import verify
-from loma.opt import blocks
+from loma.opt import long
 
 LINE = """
 @simd
@@ -104,7 +104,7 @@ def outcome(module: Module, name: str, given: list[Any]) -> list[Any]:
 @pytest.mark.parametrize("order", [1, 2])
 def test_random_kernels(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """In blocks of two threads."""
-    monkeypatch.setattr(blocks, "BLOCK", 2)
+    monkeypatch.setattr(long, "BLOCK", 2)
     checked, seed = 0, 5_000_011
     while checked < 24:
         program, seed = generate(seed, order, 4, FEATURES | KERNELS), seed + 1
@@ -128,3 +128,49 @@ def test_random_kernels(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
                     near = pytest.approx(wanted, rel=1e-3, abs=1e-3, nan_ok=True)
                     assert got == near, (seed, name, path)
                 checked += 1
+
+
+LOOPS = """
+@simd
+def line(a : In[float], x : In[Array[float]], y : Out[Array[float]]):
+    i : int = thread_id()
+    y[i] = a * x[i]
+
+def launched(a : In[float], n : In[int], x : In[Array[float]], y : Out[Array[float]]):
+    line[n](a, x, y)
+
+def looped(n : In[int], x : In[Array[float]], least : InOut[float]) -> float:
+    s : float = least
+    t : float
+    for i in parallel(n):
+        atomic_add(s, x[i])
+        if x[i] > 0.5:
+            atomic_add(t, x[i])
+            atomic_add(least, 1.0)
+    for k in range(2):
+        for i in parallel(n):
+            atomic_add(s, x[i])
+    return s * t
+r_launched = rev_diff(launched)
+r_looped = rev_diff(looped)
+"""
+
+
+@pytest.mark.parametrize("n", [0, 1, 511, 512, 513, 1024, 2000])
+def test_long_loops(n: int) -> None:
+    """Parallel loops, and launches of kernels, of 32 bits and of 64."""
+    short, wide = (driver.core_module(LOOPS, "test.py", t) for t in (F32, F64))
+    for module in (short, wide):
+        verify(module)
+    for name in ("looped", "_distinct_r_looped", "_distinct_r_launched"):
+        inner = [op for op in walk(short.functions[name].body) if isinstance(op, For) and op.block]
+        assert len(inner) == 1
+    draw = Random(n)
+    x, gy = ([draw.randrange(128) / 128 for _ in range(n)] for _ in range(2))
+    calls = {"r_launched": [2.0, [0.0], n, [0], x, [0.5] * n, gy],
+             "looped": [n, x, [0.25]],
+             "r_looped": [n, [0], x, [0.0] * n, 0.25, [0.5], 1.5]}
+    for name, given in calls.items():
+        got, wanted = outcome(short, name, given), outcome(wide, name, given)
+        for (path, a), (_, b) in zip(leaves(got), leaves(wanted), strict=True):
+            assert a == pytest.approx(b, rel=1e-6, abs=1e-6), (name, path)

@@ -258,10 +258,10 @@ class If(Node):
 class For(Node):
     """Runs `body` max(count, 0) times; body.args = (index, *carried), index = start + k * step.
 
-    `count`, `start` have the index's type; `step` is a nonzero literal of that type. The body
-    yields the next carried values. An `independent` loop has no nested loop, and no iteration
-    reads or writes what another one writes. A `short` one runs a few times, a `block` of a longer
-    loop some hundred times. The iterations of a `parallel` loop may run in any order: it carries no
+    `count`, `start` have the index's type; `step` is a nonzero literal of it. The body yields the
+    next carried values. An `independent` loop has no nested loop, and no iteration reads or writes
+    what another one writes. A `short` one runs a few times, a `long` one perhaps millions, a
+    `block` of one some hundred. Iterations of a `parallel` one may run in any order: it carries no
     values, starts at 0, steps by 1, and what iterations share they only read or add to.
     """
 
@@ -273,6 +273,7 @@ class For(Node):
     outs: tuple[Var, ...]
     independent: bool = field(default=False, kw_only=True)
     short: bool = field(default=False, kw_only=True)
+    long: bool = field(default=False, kw_only=True)
     block: bool = field(default=False, kw_only=True)
     parallel: bool = field(default=False, kw_only=True)
 
@@ -289,10 +290,8 @@ class While(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parallel(Node):
-    """Runs `body` for body.args = (index,), index = 0 .. count-1, in no order, perhaps at once.
-
-    `outs` are the sums over all iterations of what the body yields (float values only).
-    """
+    """Runs `body` for body.args = (index,), index = 0 .. count-1, in no order, perhaps at once;
+    `outs` are the sums of what the iterations yield (floats only)."""
 
     count: Operand
     body: Region

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Final
 
 from loma.ir.analysis.clashes import clashes
 from loma.ir.analysis.races import private
@@ -38,25 +37,28 @@ from loma.ir.nodes import (
     While,
 )
 from loma.ir.prims import arithmetic as A
-from loma.ir.traverse import walk
+from loma.ir.traverse import called_from, walk
 from loma.ir.types import F32, F64, I32, Ref, Scalar
-from loma.opt import promote, shared
+from loma.opt import long, promote, shared
 from loma.opt.rewrite import Rewriter
-
-BLOCK: Final = 512
-"""Threads of a block."""
 
 
 def run(module: Module) -> Module:
-    """The module with the sums of its kernels in blocks; a kernel without a twin gets one."""
-    functions = dict(module.functions)
-    for name, f in module.functions.items():
-        if not (f.signature.simd and f.exported) or f.cold:
+    """The module with the sums of kernels and long loops in blocks; a kernel without a twin gets
+    one."""
+    kernels = [name for name, f in module.functions.items() if f.signature.simd]
+    inner = called_from(module, kernels)
+    functions = {
+        name: f if f.cold or name in inner else long.run(f) for name, f in module.functions.items()
+    }
+    for name in kernels:
+        f = module.functions[name]
+        if not f.exported or f.cold:
             continue
         twin = functions[f.fast] if f.fast else _twin(f)
         if twin is not None and (made := _blocked(twin, module)) is not None:
             functions[made.name] = made
-            functions[name] = replace(f, fast=made.name)
+            functions[name] = replace(functions[name], fast=made.name)
     return replace(module, functions=functions)
 
 
@@ -108,12 +110,10 @@ def _sums(found: Iterable[Sum], prefix: str, type: Scalar) -> dict[Sum, Var]:
 def _body(threads: Parallel, found: Mapping[Sum, list[Accum]], apart: bool) -> list[Op]:
     """The loop over blocks, and the additions to memory."""
     b = Builder({}, threads.span)
-    block, size = Var("block", I32), const(BLOCK, I32)
-    whole = b.apply(A.IDIV, threads.count, size)
-    count = b.apply(A.ADD, whole, const(1, I32), name="blocks")
+    block, count = Var("block", I32), long.blocks(b, threads.count)
     carried, outs = _sums(found, "sum", F64), _sums(found, "sum", F64)
     with b.nested() as ops:
-        parts = _block(b, threads, b.apply(A.MUL, block, size, name="first"), found, apart)
+        parts = _block(b, threads, block, found, apart)
         sums = [b.add(v, b.apply(A.CAST, parts[s], type=F64)) for s, v in carried.items()]
     region = b.region(ops, tuple(sums), (block, *carried.values()))
     zeros = tuple(const(0.0, F64) for _ in found)
@@ -128,13 +128,10 @@ def _body(threads: Parallel, found: Mapping[Sum, list[Accum]], apart: bool) -> l
 
 
 def _block(
-    b: Builder, threads: Parallel, first: Operand, found: Mapping[Sum, list[Accum]], apart: bool
+    b: Builder, threads: Parallel, block: Var, found: Mapping[Sum, list[Accum]], apart: bool
 ) -> dict[Sum, Var]:
-    """The threads from `first` on; their sums."""
-    size = const(BLOCK, I32)
-    whole = b.apply(A.LT, size, b.sub(threads.count, first))
-    stop = b.apply(A.SELECT, whole, b.add(first, size), threads.count, name="stop")
-    count = b.sub(stop, first)
+    """The threads of a block; their sums."""
+    first, count = long.block_of(b, block, threads.count)
     outs, zeros = _sums(found, "part", F32), tuple(const(0.0, F32) for _ in found)
     b.emit(For(first, count, const(1, I32), zeros, _thread(threads.body, found),
                tuple(outs.values()), span=threads.span, block=True, independent=apart))

@@ -22,5 +22,5 @@ class _Serial(Rewriter):
     def op(self, op: Op) -> None:
         new = self.nested(op)
         if isinstance(new, For) and new.parallel:
-            new = replace(new, parallel=False)
+            new = replace(new, parallel=False, long=True)
         self.emit(new)

@@ -20,8 +20,8 @@ from loma.backends.llvm.code import LIKELY, METADATA, Code, Site, Sites, Unit, e
 from loma.backends.llvm.effects import Effects, analyse, exported
 from loma.backends.llvm.exports import exports
 from loma.backends.llvm.layout import VALUE, Layout
-from loma.backends.llvm.sums import reassociable
 from loma.ir.analysis.clashes import clashes
+from loma.ir.analysis.sums import reassociable
 from loma.ir.builder import type_of
 from loma.ir.nodes import Argument, Direction, Function, Module, Op, Trap
 from loma.ir.types import ArrayType, Ref, Scalar, StructType

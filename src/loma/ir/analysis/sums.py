@@ -27,29 +27,41 @@ class Yield:
 
 
 Use: TypeAlias = Op | Yield
+Users: TypeAlias = dict[Var, list[Use]]
+Joins: TypeAlias = dict[tuple[If | Apply, int], int]
+
+
+def carried(loop: For, users: Users) -> list[int]:
+    """The positions of the values that a loop carries as sums."""
+    args = loop.body.args[1:]
+    return [
+        k for k, arg in enumerate(args)
+        if arg.scalar.is_float and _links(arg, loop.body, users)
+    ]
 
 
 def reassociable(body: Region) -> frozenset[Op]:
     """The additions and subtractions of a function's body that form sums over loops."""
-    users = _users(body)
+    users = users_of(body)
     found: set[Op] = set()
     for op in walk(body):
         match op:
             case For(body=region):
-                carried = region.args[1:]
+                args = region.args[1:]
             case While(body=region):
                 pairs = zip(region.args, op.cond.args, strict=True)
-                carried = tuple(arg for arg, seen in pairs if seen not in users)
+                args = tuple(arg for arg, seen in pairs if seen not in users)
             case _:
                 continue
-        for arg in carried:
+        for arg in args:
             if arg.scalar.is_float:
                 found.update(_links(arg, region, users))
     return frozenset(found)
 
 
-def _users(body: Region) -> dict[Var, list[Use]]:
-    users: dict[Var, list[Use]] = {}
+def users_of(body: Region) -> Users:
+    """Where each variable of a function's body is used."""
+    users: Users = {}
 
     def note(region: Region, owner: Op | None) -> None:
         for slot, y in enumerate(region.yields):
@@ -66,19 +78,19 @@ def _users(body: Region) -> dict[Var, list[Use]]:
     return users
 
 
-def _links(arg: Var, loop: Region, users: dict[Var, list[Use]]) -> Iterable[Op]:
+def _links(arg: Var, loop: Region, users: Users) -> Iterable[Op]:
     """The links of the chain from a carried value to its next; none if it is more than a sum."""
     slot = loop.args.index(arg) - (len(loop.args) - len(loop.yields))
     links: list[Op] = []
     chain = {arg}
-    joins: dict[tuple[If, int], int] = {}
+    joins: Joins = {}
     todo = [arg]
     while todo:
         for use in users.get(todo.pop(), ()):
             following = _follow(use, chain, joins, loop, slot)
             if following is None:
                 return ()
-            if isinstance(use, Apply):
+            if isinstance(use, Apply) and use.prim is not A.SELECT:
                 links.append(use)
             chain.update(following)
             todo.extend(following)
@@ -86,7 +98,7 @@ def _links(arg: Var, loop: Region, users: dict[Var, list[Use]]) -> Iterable[Op]:
 
 
 def _follow(
-    use: Use, chain: set[Var], joins: dict[tuple[If, int], int], loop: Region, slot: int,
+    use: Use, chain: set[Var], joins: Joins, loop: Region, slot: int,
 ) -> tuple[Var, ...] | None:
     """What carries the sum on after a use; None when the use is not a step of a sum."""
     match use:
@@ -94,6 +106,9 @@ def _follow(
             return (use.out,)
         case Apply(A.SUB, (x, y)) if y not in chain:
             return (use.out,)
+        case Apply(A.SELECT):
+            joins[use, 0] = joins.get((use, 0), 0) + 1
+            return (use.out,) if joins[use, 0] == 2 else ()
         case Yield(owner=If() as branch, slot=k):
             joins[branch, k] = joins.get((branch, k), 0) + 1
             return (branch.outs[k],) if joins[branch, k] == 2 else ()
