@@ -80,6 +80,7 @@ def kernel(
     if owning and f.distinct:
         body, fetched = pull.run(f, threads, meeting)
         threads, arrays = replace(threads, body=body), [*arrays, *fetched]
+        meeting -= {o.root for o in fetched}  # a few threads bring what has no owner
     elif f.distinct:
         threads = replace(threads, body=once.run(threads.body, meeting))
     sums = shared.sums(threads, meeting)

@@ -12,13 +12,14 @@ loop over the threads for each element:
 
     for j: x[j] += v(q, j)  ==>        for q in threads: own += v(q, p)
 
-if the range is about as long as there are threads, which is found out at run time. All that is
-repeated reads memory that the kernel does not write. Reassociates additions: not for strict mode.
+if the range is about as long as there are threads, and has one for each of its elements, which is
+found out at run time: the loop is there with these additions and without. All that is repeated
+reads memory that the kernel does not write. Reassociates additions: not for strict mode.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -26,6 +27,7 @@ from loma.ir.analysis.polynomial import Polynomial
 from loma.ir.builder import NOTHING, const, type_of
 from loma.ir.nodes import Accum, Alloc, For, Function, If, Load, Op, Operand, Parallel, Region, Var
 from loma.ir.prims import arithmetic as A
+from loma.ir.traverse import clone_op, outs
 from loma.ir.types import I32, Ref
 from loma.opt.emit import Emitter
 from loma.opt.nest import work
@@ -90,6 +92,18 @@ def _pays(facts: Facts, found: list[tuple[Site, Shift]]) -> bool:
     return sum(work(c or ()) for c in cones) <= work(together) + ATOMIC * len(found)
 
 
+class _Without(Rewriter):
+    """Leaves out additions."""
+
+    def __init__(self, dropped: Container[Op]) -> None:
+        super().__init__()
+        self.dropped = dropped
+
+    def op(self, op: Op) -> None:
+        if op not in self.dropped:
+            self.emit(self.nested(op))
+
+
 class _Pull(Rewriter):
     def __init__(self, f: Function, body: Region, facts: Facts, plan: Plan) -> None:
         super().__init__()
@@ -103,15 +117,29 @@ class _Pull(Rewriter):
 
     def made(self) -> Region:
         """The new body."""
-        for _, sweep in self.plan.sweeps.values():
-            if sweep.loop not in self.dense:
-                enough = self.make.make(A.IDIV, self.count, const(DENSE, I32))
-                rounds = self.emitted(sweep.count)
-                self.dense[sweep.loop] = self.make.make(A.GE, rounds, enough)
+        ranges = {(s.loop, frozenset(s.offset.terms.items())): s
+                  for _, s in self.plan.sweeps.values()}
+        for sweep in ranges.values():
+            known = self.dense.get(sweep.loop)
+            fine = self.enough(sweep) if known is None else known
+            self.dense[sweep.loop] = self.make.make(A.AND, fine, self.reached(sweep))
         self.body(self.source)
         self.fetch_shifts()
         self.fetch_sweeps()
         return Region(self.source.args, tuple(self.ops), ())
+
+    def enough(self, sweep: Sweep) -> Operand:
+        """Whether a range is long enough."""
+        least = self.make.make(A.IDIV, self.count, const(DENSE, I32))
+        return self.make.make(A.GE, self.emitted(sweep.count), least)
+
+    def reached(self, sweep: Sweep) -> Operand:
+        """Whether the first and the last element of a range have a thread."""
+        e = self.make
+        first = e.add(self.emitted(sweep.start), self.emitted(sweep.offset))
+        rounds = e.sub(self.emitted(sweep.count), const(1, I32))
+        last = e.add(first, e.mul(rounds, sweep.loop.step))
+        return e.make(A.AND, self.inside(first, self.count), self.inside(last, self.count))
 
     def emitted(self, p: Polynomial) -> Operand:
         """The value of a polynomial."""
@@ -125,12 +153,21 @@ class _Pull(Rewriter):
             else:
                 total = self.plan.owned[op.root].total
                 self.emit(replace(op, root=total, path=()))
-        elif isinstance(op, Accum) and op in self.plan.sweeps:
-            _, sweep = self.plan.sweeps[op]
-            sparse = self.make.make(A.NOT, self.dense[sweep.loop])
-            self.where(self.make.make(A.OR, sparse, self.outside(op)), op)
+        elif isinstance(op, For) and op in self.dense:
+            self.either(op)
         else:
             self.emit(self.nested(op))
+
+    def either(self, op: For) -> None:
+        """A loop without the additions that are fetched, or as it was."""
+        kept = self.nested(op)
+        assert isinstance(kept, For)
+        kept = replace(kept, outs=tuple(Var(v.name, v.type) for v in op.outs))
+        (fewer,) = _Without(self.plan.sweeps).region(Region((), (kept,), ())).ops
+        fewer = clone_op(fewer, {})
+        then = Region((), (fewer,), outs(fewer))
+        orelse = Region((), (kept,), outs(kept))
+        self.emit(If(self.dense[op], then, orelse, op.outs, span=op.span))
 
     def where(self, cond: Operand, op: Op) -> None:
         """An operation under a condition."""

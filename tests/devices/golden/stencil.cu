@@ -11,69 +11,9 @@ typedef unsigned long long uint64_t;
 #define restrict __restrict__
 #define LOMA_FUNCTION static __device__ __forceinline__
 
-/* What the threads of a block add to memory that they only add to is collected by place, in double
-   precision, and reaches memory once, when the block has done its work: so many threads can add to
-   one place. A key is an address, plus one where doubles lie there. */
-#define LOMA_PLACES 256
-static __shared__ unsigned long long loma_keys[LOMA_PLACES];
-static __shared__ double loma_sums[LOMA_PLACES];
-
-LOMA_FUNCTION void loma_pool_begin()
+LOMA_FUNCTION void loma_add_f32(float *place, float x)
 {
-    for (int i = threadIdx.x; i < LOMA_PLACES; i += blockDim.x) {
-        loma_keys[i] = 0;
-        loma_sums[i] = 0;
-    }
-    __syncthreads();
-}
-
-LOMA_FUNCTION bool loma_collect(unsigned long long key, double x)
-{
-    unsigned place = (unsigned)(key >> 2) + 61 * (unsigned)(key >> 10);
-    for (int tries = 0; tries < 2; ++tries, place += 97) {
-        unsigned long long *found = &loma_keys[place % LOMA_PLACES];
-        unsigned long long there = *(volatile unsigned long long *)found;
-        if (there == 0)
-            there = atomicCAS(found, 0ULL, key);
-        if (there == 0 || there == key) {
-            atomicAdd(&loma_sums[place % LOMA_PLACES], x);
-            return true;
-        }
-    }
-    return false;
-}
-
-LOMA_FUNCTION void loma_pool_end()
-{
-    __syncthreads();
-    for (int i = threadIdx.x; i < LOMA_PLACES; i += blockDim.x) {
-        const unsigned long long key = loma_keys[i];
-        if (key % 2)
-            atomicAdd((double *)(key - 1), loma_sums[i]);
-        else if (key)
-            atomicAdd((float *)key, (float)loma_sums[i]);
-    }
-}
-
-/* Where the threads of a warp that are here add to one place, one of them does it for all. */
-LOMA_FUNCTION void loma_pool_f32(float *place, float x)
-{
-    const unsigned active = __activemask(), first = __ffs(active) - 1;
-    const unsigned long long here = (unsigned long long)place;
-    if (!__all_sync(active, here == __shfl_sync(active, here, first))) {
-        atomicAdd(place, x);
-        return;
-    }
-    if (active == 0xffffffffu) {
-        for (int apart = 16; apart > 0; apart /= 2)
-            x += __shfl_down_sync(active, x, apart);
-    } else {
-        const float own = x;
-        for (unsigned others = active & (active - 1); others; others &= others - 1)
-            x += __shfl_sync(active, own, __ffs(others) - 1);
-    }
-    if (threadIdx.x % 32 == first && !loma_collect(here, x))
-        atomicAdd(place, x);
+    atomicAdd(place, x);
 }
 
 LOMA_FUNCTION void smooth_thread(int32_t n, const float *restrict x, float *restrict y,
@@ -115,11 +55,11 @@ LOMA_FUNCTION void r_smooth_thread(int32_t n, int32_t *adj_n, const float *restr
     if (t_2) {
         float adj = adj_y[thread];
         if (t_4 < 0 || t_4 >= _threads) {
-            loma_pool_f32(&adj_x[t_4], adj);
+            loma_add_f32(&adj_x[t_4], adj);
         }
         own_adj_x = 0.0f + adj * -2.0f;
         if (t_5 < 0 || t_5 >= _threads) {
-            loma_pool_f32(&adj_x[t_5], adj);
+            loma_add_f32(&adj_x[t_5], adj);
         }
     } else {
         own_adj_x = 0.0f;
@@ -144,12 +84,10 @@ extern "C" __global__ void
         r_smooth(int32_t n, int32_t *adj_n, const float *restrict x, float *restrict adj_x,
         const float *restrict adj_y, int32_t fresh, int32_t count_adj_x, int32_t _threads)
 {
-    loma_pool_begin();
     const int64_t _lane = blockIdx.x * (int64_t)blockDim.x + threadIdx.x,
             _lanes = gridDim.x * (int64_t)blockDim.x;
     for (int64_t _next = _lane; _next < _threads; _next += _lanes) {
         const int32_t thread = (int32_t)_next;
         r_smooth_thread(n, adj_n, x, adj_x, adj_y, fresh, count_adj_x, thread, _threads);
     }
-    loma_pool_end();
 }
