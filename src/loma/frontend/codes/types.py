@@ -248,8 +248,8 @@ def array_size(span: Span) -> Finding:
             x : Array[float, 0]
     """
     return finding("E0312", "the length of an array is not a positive integer literal", span,
-                   help="write a number between 1 and 2147483647 (a local array may have a "
-                        "computed `int` length)")
+                   help="write a number between 1 and 2147483647, in an argument also a name: "
+                        '`Array[float, "n"]` (a local array may have a computed `int` length)')
 
 
 def too_large(span: Span) -> Finding:
