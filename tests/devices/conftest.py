@@ -7,7 +7,13 @@ from __future__ import annotations
 import pytest
 from devices.toolchains import MISSING
 
+SEVERAL = {
+    "test_debug.py": ("opencl", "wgsl"),
+    "test_traps.py": ("opencl", "wgsl", "slang", "ispc"),
+}
+"""Tests that run on every one of these that is there."""
 collect_ignore_glob = [f"test_{name}*.py" for name in MISSING]
+collect_ignore = [f for f, targets in SEVERAL.items() if all(t in MISSING for t in targets)]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
