@@ -91,7 +91,7 @@ def pointer(w: Writer, s: Scope) -> bool:
     w.page.line(f"for {i} in range({w.rng.randint(1, 3)}):")
     w.page.level += 1
     inside = s.inner()
-    inside.variables += [Variable(v, FLOAT, tame=False), Variable(i, FLOAT, writable=False)]
+    inside.variables.append(Variable(v, FLOAT, tame=False))
     for _ in range(w.rng.randint(2, 5)):
         line(w, inside, (p, q, b, i, v), arrays, may_write)
     w.page.line(f"{v} = 0.5 * {v} + 0.4 * sin({p}.a[{i}] * {q}.k) + 0.2 * {b}[{i} % 2].a[1]")
