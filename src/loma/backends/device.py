@@ -132,6 +132,10 @@ class KernelFacts:
     told: tuple[tuple[int, int, str], ...] = ()
     lanes: int = 0
 
+    def started(self, threads: int) -> int:
+        """How many lanes so many threads need."""
+        return min(threads, self.lanes or threads)
+
 
 def device_text(
     module: Module,
@@ -271,14 +275,14 @@ class _Unit:
     def _entry(self, k: Kernel, printer: ThreadPrinter, context: bool) -> Entry:
         sums = [
             (s.type, printer.name_of(v), printer.address_of(s))
-            for s, v in zip(k.sums, k.thread.params[-len(k.sums) :], strict=bool(k.sums))
+            for s, v in zip(k.sums, k.totals, strict=True)
         ]
         given = printer.given[: len(k.thread.params) - len(sums)]
         given += [f"&{name}" for _, name, _ in sums]
         if context:
             given.insert(0, "&ctx")
         call = f"{self._program.called[k.name]}({', '.join(given)});"
-        index = printer.name_of(k.thread.params[len(k.thread.params) - len(sums) - 2])
+        index = printer.name_of(k.numbers[0])
         pools = printer.pooled
         name = self._entries[k.name]
         return Entry(name, printer.entry_parameters, call, index, context, sums, pools)

@@ -64,8 +64,7 @@ class ThreadPrinter(FunctionPrinter):
             root for op in walk(kernel.thread.body) for root in written_roots(op, base, {})
         }
         self._written |= {s.root for s in kernel.sums}
-        count = len(kernel.sums)
-        self._own = set(kernel.thread.params[len(kernel.thread.params) - count :])
+        self._own = set(kernel.totals)
         self._given = set(kernel.thread.params) - self._own
         super().__init__(kernel.thread, program)
 

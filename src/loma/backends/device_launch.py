@@ -241,7 +241,7 @@ class Launcher:
     def _groups(self, kernel: KernelFacts, threads: int) -> tuple[int, int]:
         """How many threads are in a group, and how many groups are started."""
         group = self.device.group(threads)
-        needed = -(-min(threads, kernel.lanes or threads) // group)
+        needed = -(-kernel.started(threads) // group)
         return group, min(needed, self.device.groups * (1 if kernel.sums else MORE))
 
     def _fitting(self, name: str, group: int, size: int) -> int:

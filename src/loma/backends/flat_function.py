@@ -114,7 +114,7 @@ class Flat(ThreadPrinter):
 
     def _parameter(self, a: Argument, p: Var) -> str:
         root, types = self._storage.of(p), self.program.types
-        if p in self._own or p in self._numbers:
+        if p in self._own or p in self.kernel.numbers:
             self._name(root, a.name)
             return ""
         if isinstance(a.type, ArrayType) or a.direction is not Direction.IN:
@@ -134,12 +134,6 @@ class Flat(ThreadPrinter):
         self._listed.append(Parameter(given, name, types.declare(a.type, ""), False, False, True))
         return ""
 
-    @property
-    def _numbers(self) -> tuple[Var, ...]:
-        """The thread's index, and how many there are."""
-        end = len(self.f.params) - len(self.kernel.sums)
-        return self.f.params[end - 2 : end]
-
     def _root(self, v: Var) -> Root:
         if v in self._own:
             return Root(f"{self._names[v]}.one")
@@ -151,7 +145,7 @@ class Flat(ThreadPrinter):
 
     def entry(self) -> FlatEntry:
         """The entry."""
-        index, count = self._numbers
+        index, count = self.kernel.numbers
         lines = [piece for line in self.lines() for piece in line.split("\n")]
         threads = self._called(count)
         asked = threads if any(threads in line for line in lines) else ""
@@ -160,10 +154,9 @@ class Flat(ThreadPrinter):
             self.traps, self.program.types, lines, self._sums())
 
     def _sums(self) -> list[FlatSum]:
-        totals = self.f.params[len(self.f.params) - len(self.kernel.sums) :]
         return [
             FlatSum(s.type, self._called(v), self._add(T.Place(s.root, s.path, s.type), "_sum"))
-            for s, v in zip(self.kernel.sums, totals, strict=True)
+            for s, v in zip(self.kernel.sums, self.kernel.totals, strict=True)
         ]
 
     # Statements.

@@ -20,10 +20,8 @@ TEAM: Final = 256
 LANES: Final = 1 << 16
 """Lanes that share the threads: a device is busy, and so few groups add to memory as lanes do to
 their group's sum."""
-PART: Final = 128
-"""How many numbers a lane adds up before it adds their sum to another."""
 ROW: Final = 16
-"""The same for a group."""
+"""How many of its lanes' sums a group adds up before it adds their sum to another."""
 PLACES: Final = 8
 """So many places have room at once in the memory of a group."""
 

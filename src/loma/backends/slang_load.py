@@ -132,9 +132,8 @@ class SlangKernel:
         if not all(thread_count):
             return  # CUDA's driver refuses to start no threads, and slangpy ends the process
         values |= self._lengths(values)
-        if self._known.lanes:
-            count, *more = thread_count
-            thread_count = [min(int(count), self._known.lanes), *more]
+        count, *more = thread_count
+        thread_count = [self._known.started(int(count)), *more]
         if not self._known.context:
             self._kernel.dispatch(thread_count=thread_count, **values)
             return
@@ -164,8 +163,7 @@ class SlangKernel:
 
         spy = slangpy()
         words = self._words if self._known.tape else 1
-        total = int(values["_total_threads"])
-        total = min(total, self._known.lanes or total)
+        total = self._known.started(int(values["_total_threads"]))
         usage = spy.BufferUsage.shader_resource | spy.BufferUsage.unordered_access
         tape = self._device.create_buffer(
             element_count=max(1, total * words), struct_size=4, usage=usage

@@ -8,7 +8,8 @@ from typing import Final
 
 from loma.backends.c_words import words
 from loma.backends.device import limits
-from loma.backends.flat_sums import PART, PLACES, ROW, TEAM
+from loma.backends.device_entry import PART
+from loma.backends.flat_sums import PLACES, ROW, TEAM
 
 WORDS: Final = words("""
     new delete class virtual template typename operator throw catch static_cast this_type uint

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from loma.backends.c_words import words
-from loma.backends.flat_sums import PART, PLACES, ROW, TEAM
+from loma.backends.device_entry import PART
+from loma.backends.flat_sums import PLACES, ROW, TEAM
 
 WORDS: Final = words("""
     alias array atomic bitcast break case const const_assert continue continuing default diagnostic

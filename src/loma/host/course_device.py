@@ -48,6 +48,12 @@ class Target:
     segmented: bool = True
     owning: bool = False
 
+    def kernels(self, module: Module, *, strict: bool, aliased: bool) -> list[Kernel]:
+        """The kernels of a module in the form that the target wants."""
+        return driver.kernels(
+            module, strict=strict, aliased=aliased, segmented=self.segmented, owning=self.owning
+        )
+
 
 def _c_like(dialect: DeviceDialect, build: Build) -> Target:
     name, pointers = dialect.dialect.name, dialect.pointers
@@ -176,10 +182,7 @@ def kernels_for(
     """The kernels of a module in the form that a target wants."""
     if target == "slang":
         return driver.kernels(module)
-    made = TARGETS[target]
-    return driver.kernels(
-        module, strict=strict, aliased=aliased, segmented=made.segmented, owning=made.owning
-    )
+    return TARGETS[target].kernels(module, strict=strict, aliased=aliased)
 
 
 @dataclass(slots=True)
@@ -204,13 +207,7 @@ class _Programs:
 
     def _kernels(self, aliased: bool) -> list[Kernel]:
         """Those that the target can run; the others are noted with the reason."""
-        found = driver.kernels(
-            self.module,
-            strict=self.strict,
-            aliased=aliased,
-            segmented=self.target.segmented,
-            owning=self.target.owning,
-        )
+        found = self.target.kernels(self.module, strict=self.strict, aliased=aliased)
         why = {k.name: self.target.refusal(k, self.module) for k in found}
         self.refused.update({name: reason for name, reason in why.items() if reason is not None})
         return [k for k in found if k.name not in self.refused]

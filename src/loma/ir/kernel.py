@@ -38,6 +38,19 @@ class Kernel:
     owned: tuple[Var, ...] = ()
     lengths: Mapping[Var, Var] = field(default_factory=dict)
 
+    @property
+    def totals(self) -> tuple[Var, ...]:
+        """The thread's references for `sums`."""
+        params = self.thread.params
+        return params[len(params) - len(self.sums) :]
+
+    @property
+    def numbers(self) -> tuple[Var, Var]:
+        """The thread's index, and the number of threads."""
+        end = len(self.thread.params) - len(self.sums)
+        index, count = self.thread.params[end - 2 : end]
+        return index, count
+
 
 def element(root: Var) -> Scalar:
     """The type of the scalars in an array."""

@@ -40,7 +40,6 @@ from loma.ir.prims import arithmetic as A
 from loma.ir.traverse import called_from, walk
 from loma.ir.types import F32, F64, I32, Ref, Scalar
 from loma.opt import long, promote, shared
-from loma.opt.rewrite import Rewriter
 
 
 def run(module: Module) -> Module:
@@ -147,7 +146,7 @@ def _thread(body: Region, found: Mapping[Sum, list[Accum]]) -> Region:
            if not outer.issuperset(ops)}
     totals: dict[Sum, Operand] = {**carried}
     adds = {op: s for s, ops in found.items() for op in ops}
-    inner = _Inner({op: own[s] for op, s in adds.items() if s in own})
+    inner = shared.Redirected({op: own[s] for op, s in adds.items() if s in own})
     b = Builder({})
     b.ops = [Alloc(v) for v in own.values()]
     for op in inner.region(body).ops:
@@ -159,17 +158,3 @@ def _thread(body: Region, found: Mapping[Sum, list[Accum]]) -> Region:
     for s, v in own.items():
         totals[s] = b.add(totals[s], b.load(v, (), v.name))
     return b.region(b.ops, tuple(totals.values()), (*body.args, *carried.values()))
-
-
-class _Inner(Rewriter):
-    """Additions go to other places."""
-
-    def __init__(self, targets: Mapping[Accum, Var]) -> None:
-        super().__init__()
-        self.targets = targets
-
-    def op(self, op: Op) -> None:
-        if isinstance(op, Accum) and op in self.targets:
-            self.emit(replace(op, root=self.targets[op], path=()))
-        else:
-            self.emit(self.nested(op))

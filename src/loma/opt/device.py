@@ -39,7 +39,7 @@ from loma.ir.prims import arithmetic as A
 from loma.ir.types import I32, Ref
 from loma.opt import checkpoint, elements, inline, once, pipeline, promote, pull, shared, unroll
 from loma.opt.owned import Owned, owned, settled, totalled
-from loma.opt.rewrite import Rewriter, applied
+from loma.opt.rewrite import applied
 from loma.opt.told import told
 
 EVERYTHING: Final = 1_000_000
@@ -60,8 +60,8 @@ def kernel(
     """The kernel `f` (a function marked simd) for devices.
 
     Without `segmented`, loops keep all that they push (a device without 64-bit integers does not
-    count segments). With `owning`, what
-    threads only add to elements of their own reaches memory in one step.
+    count segments). With `owning`, what threads only add to elements of their own reaches memory in
+    one step.
     """
     assert f.signature.simd, f"{f.name} is no kernel"
     f, lengths = told(inline.inline_calls(f, module, EVERYTHING))
@@ -123,23 +123,22 @@ def _thread(
     )
 
 
-class _Additions(Rewriter):
+class _Additions(shared.Redirected):
     def __init__(
         self, base: dict[Var, Var], alone: frozenset[Var], targets: dict[Accum, Var]
     ) -> None:
-        super().__init__()
+        super().__init__(targets)
         self.base = base
         self.alone = alone
-        self.targets = targets
 
     def op(self, op: Op) -> None:
         match op:
-            case Accum() if op in self.targets:
-                self.emit(replace(op, root=self.targets[op], path=()))
-            case Accum(root, path, value) if self.base.get(root, root) in self.alone:
+            case Accum(root, path, value) if (
+                op not in self.targets and self.base.get(root, root) in self.alone
+            ):
                 self.plain(op, root, path, value)
             case _:
-                self.emit(self.nested(op))
+                super().op(op)
 
     def plain(self, op: Accum, root: Var, path: Path, value: Operand) -> None:
         """Reads, adds and writes: no other thread is there."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Final
 
 from loma.ir.analysis.roots import bases
@@ -14,6 +16,7 @@ from loma.ir.nodes import (
     Function,
     Load,
     LoadRef,
+    Op,
     Parallel,
     Path,
     Store,
@@ -21,6 +24,7 @@ from loma.ir.nodes import (
     Var,
 )
 from loma.ir.traverse import walk
+from loma.opt.rewrite import Rewriter
 
 MOST: Final = 32
 """Sums that a group of threads has memory for."""
@@ -54,6 +58,20 @@ def sums(
             case _:
                 pass
     return found
+
+
+class Redirected(Rewriter):
+    """Additions go to scalars of their own."""
+
+    def __init__(self, targets: Mapping[Accum, Var]) -> None:
+        super().__init__()
+        self.targets = targets
+
+    def op(self, op: Op) -> None:
+        if isinstance(op, Accum) and op in self.targets:
+            self.emit(replace(op, root=self.targets[op], path=()))
+        else:
+            self.emit(self.nested(op))
 
 
 def _fixed(path: Path, given: AbstractSet[Var]) -> bool:

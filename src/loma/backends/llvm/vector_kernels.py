@@ -10,6 +10,7 @@ beyond `FAR`, or none, each lane calls the scalar function.
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from loma.backends.llvm.layout import VALUE
 from loma.ir.types import Scalar
 
 PREFIX: Final = "loma_lanes_"
+MENTIONED: Final = re.compile(PREFIX.encode() + rb"(\w+?)_\d+x(f32|f64)")
+"""A kernel's name in object code: its function, and its type."""
 WIDENED: Final = ("tan", "asin", "acos", "atan", "cosh", "log2", "expm1", "log1p", "cbrt")
 ARGUMENTS: Final = ("%x", "%z")
 LETTERS: Final = {64: "e", 32: "d", 16: "b"}

@@ -10,7 +10,6 @@ sweep may compute it again elsewhere, and must come to the same decision.
 from __future__ import annotations
 
 import ctypes
-import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Final
@@ -69,11 +68,8 @@ def kernel(function: str, t: Scalar) -> bytes:
 
 def images(code: bytes) -> list[bytes]:
     """The further object code that object code needs."""
-    found = [
-        kernel(function, t)
-        for function, t in vector_kernels.KERNELS
-        if re.search(vector_kernels.symbol(function, t, 0).replace("0", r"\d+", 1).encode(), code)
-    ]
+    named = sorted(set(vector_kernels.MENTIONED.findall(code)))
+    found = [kernel(function.decode(), Scalar(t.decode())) for function, t in named]
     if any(b"_ZGV" in x for x in (code, *found)):
         library()
     return found
